@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cinema_cmr.core.annotation import LabelMap, Landmarks, SoftLabels, check_same_grid
+from cinema_cmr.core.annotation import (
+    LabelMap,
+    Landmarks,
+    SoftLabels,
+    check_same_grid,
+    has_atria,
+    without_empty_atria,
+)
 from cinema_cmr.core.errors import GeometryError, InputError, UnknownNameError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -98,3 +105,49 @@ def test_points_that_a_measurement_needs_are_named_where_they_are_missing(
 def test_points_come_in_the_order_of_the_vocabulary() -> None:
     points = {name: np.full((2, 3), k) for k, name in enumerate(("apex", "mitral_lateral", "mitral_septal"))}
     assert [track[0, 0] for track in Landmarks(view=View.LAX_4C, points=points).tracks()] == [2, 1, 0]
+
+
+def test_labels_of_cine_and_chambers_stand_for_each_other() -> None:
+    codes = np.zeros(SHAPE, np.uint8)
+    codes[0], codes[1], codes[2] = 3, 4, 5
+    whole = LabelMap(array=codes, scheme="chambers")
+    cine = whole.in_scheme("cine")
+    assert cine.is_complete and sorted(np.unique(cine.array)) == [0, 3]
+    again = cine.in_scheme("chambers")
+    assert again.drawn == ("rv", "myo", "lv") and not again.is_complete
+    assert again.in_scheme("cine").is_complete
+    assert replace(cine, drawn=("lv",)).in_scheme("chambers").drawn == ("lv",)
+    assert replace(whole, drawn=("lv", "la")).in_scheme("cine").drawn == ("lv",)
+
+
+def test_a_teacher_s_atria_are_background_to_a_network_of_the_cine() -> None:
+    probs = np.zeros((*SHAPE, 6), np.uint8)
+    probs[..., :] = (55, 100, 0, 50, 30, 20)
+    soft = SoftLabels(array=probs, scheme="chambers", teacher="t")
+    cine = soft.in_scheme("cine")
+    assert cine.scheme == "cine" and cine.array[0, 0, 0, 0].tolist() == [105, 100, 0, 50]
+    assert cine.in_scheme("chambers") is cine and soft.in_scheme("chambers") is soft
+    with pytest.raises(InputError, match="'chambers' have no place in 'scar'"):
+        soft.in_scheme("scar")
+
+
+def test_labels_without_common_codes_are_refused() -> None:
+    scar = LabelMap(array=np.zeros(SHAPE, np.uint8), scheme="scar")
+    with pytest.raises(InputError, match="'scar' have no place in 'chambers'"):
+        scar.in_scheme("chambers")
+    atria = LabelMap(array=np.zeros(SHAPE, np.uint8), scheme="chambers", drawn=("la",))
+    with pytest.raises(InputError, match="only la drawn"):
+        atria.in_scheme("cine")
+
+
+@pytest.mark.parametrize("code", [4, 5])
+def test_a_map_that_was_read_has_atria_where_any_voxel_is_of_one(code: int) -> None:
+    array = np.zeros(SHAPE, np.uint8)
+    array[0, 0, 0] = 3
+    plain = without_empty_atria(LabelMap(array=array, scheme="chambers"))
+    assert (plain.scheme, plain.is_complete, has_atria(plain)) == ("cine", True, False)
+    array[1, 1, 2, 1] = code
+    chambers = LabelMap(array=array, scheme="chambers")
+    assert has_atria(chambers) and without_empty_atria(chambers) is chambers
+    scar = LabelMap(array=np.minimum(array, 4), scheme="scar")
+    assert not has_atria(scar) and without_empty_atria(scar) is scar, "code 4 is no-reflow there"

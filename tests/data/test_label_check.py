@@ -102,6 +102,7 @@ def test_the_auc_is_that_of_its_definition() -> None:
         blood, wall = (cine.array[..., frame][labels.array[..., frame] == code] for code in (3, 2))
         expected.append((blood[:, None] > wall[None]).mean() + 0.5 * (blood[:, None] == wall[None]).mean())
     assert blood_wall_auc(cine, labels) == pytest.approx(np.mean(expected), abs=1e-9)
+    assert blood_wall_auc(cine, labels.in_scheme("chambers")) == blood_wall_auc(cine, labels)
     assert blood_wall_auc(cine, LabelMap(array=np.where(labels.array == 2, 0, labels.array).astype(np.uint8))) is None
 
 

@@ -63,3 +63,12 @@ def test_one_part_is_itself_and_what_does_not_fit_is_refused() -> None:
         join_training_data([one], times={"one": 0})
     with pytest.raises(InputError, match="patient 'b' is in two data sets"):
         join_training_data([one, part("two", "b", "c")])
+
+
+def test_a_folder_of_one_s_own_is_named_by_the_folder() -> None:
+    lab = replace(part("folder", "a", "b"), source={"data": "folder:/data/lab"})
+    folders = [lab, replace(part("folder", "c", "d"), source={"data": "/data/more"})]
+    assert list(join_training_data(folders, times={"lab": 6}).times) == [6, 1]
+    assert list(join_training_data(folders, times={"more": 2}).times) == [1, 2]
+    with pytest.raises(UsageError, match="expected the name of one's folder: lab, more"):
+        join_training_data(folders, times={"folder": 2})

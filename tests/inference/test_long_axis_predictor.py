@@ -60,3 +60,22 @@ def test_no_landmarks_without_a_predictor_a_cine_or_a_view() -> None:
     assert predict_landmarks(STUDY, {}, None) == {}
     assert predict_landmarks(replace(STUDY, modality="lge"), {}, predictor) == {}
     assert predict_landmarks(replace(STUDY, cines=()), {}, predictor) == {}
+
+
+def test_a_mask_with_atria_guides_as_one_without() -> None:
+    """Its points stand where the images show none, which only a mask can."""
+    i, j = np.meshgrid(np.arange(130), np.arange(120), indexing="ij")
+    plane = np.zeros((130, 120), np.uint8)
+    for code, reach in ((2, 1.35), (3, 1.0)):
+        plane[(((i - 72) / (18 * reach)) ** 2 + ((j - 70) / (52 * reach)) ** 2 < 1) & (j <= 70)] = code
+    plane[(((i - 72) / 16) ** 2 + ((j - 70) / 30) ** 2 < 1) & (j > 70)] = 4
+    labels = np.repeat(plane[:, :, None, None], 2, axis=3)
+    dark = replace(STUDY, cines=(replace(cine(), array=np.zeros(labels.shape, np.float32)),))
+    predictor = LandmarkPredictor(model(), CPU)
+    drawn = replace(EMPTY, labels=LabelMap(array=labels, scheme="chambers"))
+    without = replace(EMPTY, labels=drawn.labels.in_scheme("cine"))
+    points = [
+        predict_landmarks(dark, {View.LAX_4C: one}, predictor)[View.LAX_4C].landmarks.points for one in (drawn, without)
+    ]
+    assert all(np.isfinite(points[0][name]).all() for name in NAMES)
+    assert all((points[0][name] == points[1][name]).all() for name in NAMES)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from oracles import Nothing, Oracle, annotated, cine_of, heart, same, segmenter
+import torch
+from oracles import CPU, Nothing, Oracle, annotated, cine_of, heart, same, segmenter
+from torch import Tensor, nn
 
 from cinema_cmr.core.errors import NoCineError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.inference.predictor import predict_cine, predict_study
+from cinema_cmr.inference.segmenter import Segmenter
+from cinema_cmr.models.loaded import LoadedModel
 
 CENTRE = (40.0, 30.0)
 
@@ -65,6 +72,29 @@ def test_pieces_apart_are_taken_away_and_told() -> None:
 def test_an_empty_answer_has_no_confidence_and_is_no_error() -> None:
     predicted = predict_cine(cine_of(heart()), segmenter(Nothing()))
     assert not predicted.labels.array.any() and np.isnan(predicted.confidence).all()
+
+
+class Atria(nn.Module):
+    """The oracle, which calls a right ventricle's intensity a right atrium and knows no left one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.oracle = Oracle()
+
+    def forward(self, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {
+            view: torch.cat([logits, torch.full_like(logits[:, :1], -1e9), logits[:, 1:2] + 1], dim=1)
+            for view, logits in self.oracle(images).items()
+        }
+
+
+@pytest.mark.parametrize(("view", "there"), [(View.LAX_4C, True), (View.LAX_2C, False), (View.LAX_3C, False)])
+def test_a_right_atrium_is_seen_in_the_four_chamber_view_alone(view: View, there: bool) -> None:
+    its = segmenter(Atria(), size=(63, 59))
+    card = replace(its.card, grids={view: its.card.grids[View.SAX]}, label_scheme="chambers")
+    cine = replace(cine_of(heart(n_slices=1)), view=view)
+    found = predict_cine(cine, Segmenter(LoadedModel(model=Atria(), card=card), CPU), centre=CENTRE).labels
+    assert found.scheme == "chambers" and (5 in found.array) == there and 3 in found.array
 
 
 def test_every_frame_is_reported() -> None:

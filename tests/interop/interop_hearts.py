@@ -130,6 +130,25 @@ def labels_of(cine: Cine) -> LabelMap:
     return LabelMap(array=np.stack([heart_labels(points, t) for t in range(cine.n_frames)], axis=-1))
 
 
+def chambers_of(cine: Cine) -> LabelMap:
+    """The heart's labels and, beyond its base, two atria at rest: codes 4 left and 5 right."""
+    points, array = voxel_points(cine), labels_of(cine).array
+    for code, offset in ((4, AXIS * 48), (5, AXIS * 42 + RIGHT * 30)):
+        inside = np.linalg.norm(points - CENTRE - offset, axis=-1) < 13
+        array[inside[..., None] & (array == 0)] = code
+    return LabelMap(array=array, scheme="chambers")
+
+
+def with_atria(analysis: Analysis) -> Analysis:
+    """The same analysis by a model that outlines the atria in the long axes, measured anew."""
+    predictions = {
+        view: replace(one, labels=chambers_of(analysis.study[view])) if view.is_long_axis else one
+        for view, one in analysis.predictions.items()
+    }
+    labels = {view: one.labels for view, one in predictions.items()}
+    return replace(analysis, predictions=predictions, measurements=measure_masks(analysis.study, labels))
+
+
 def _imaged(cine: Cine) -> Cine:
     brightness = np.array([60, 700, 250, 720], np.float32)
     return cine.with_array(brightness[labels_of(cine).array])

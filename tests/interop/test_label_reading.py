@@ -7,7 +7,7 @@ from pathlib import Path
 import contourpy
 import numpy as np
 import pytest
-from interop_hearts import UNEVEN, analysed, long_axis_cine, stack_cine, write_study
+from interop_hearts import UNEVEN, analysed, long_axis_cine, stack_cine, with_atria, write_study
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
@@ -207,6 +207,11 @@ def test_an_object_that_lacks_an_element_or_is_cut_is_named(
         ("endo_rv", "rv"),
         ("sarvendocardialContour", "rv"),
         ("Right ventricle", "rv"),
+        ("Left atrium", "la"),
+        ("heart_atrium_left", "la"),
+        ("LA", "la"),
+        ("Right_Atrium", "ra"),
+        ("RA blood pool", "ra"),
     ],
 )
 def test_a_structure_s_class_follows_from_its_name(name: str, expected: str) -> None:
@@ -214,8 +219,51 @@ def test_a_structure_s_class_follows_from_its_name(name: str, expected: str) -> 
 
 
 @pytest.mark.parametrize(
-    "name", ["left atrium", "Right_Atrium", "LA", "RV wall", "epi RV", "sarvepicardialContour", "aorta", "liver"]
+    "name",
+    [
+        *("left atrial appendage", "left atrial wall", "atria", "LA endo"),
+        *("RV wall", "epi RV", "sarvepicardialContour", "aorta", "liver"),
+    ],
 )
 def test_a_structure_of_no_class_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="rename it, or export without it"):
         class_of_structure(name, [], "a.dcm")
+
+
+@pytest.fixture(scope="module")
+def chambers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Analysis, Path, Path]:
+    folder = tmp_path_factory.mktemp("chambers")
+    study = write_study(folder / "study", stack_cine(), long_axis_cine(), shape=DicomShape.ENHANCED)
+    analysis = with_atria(analysed(study))
+    export_analysis(analysis, study, folder / "dicom")
+    return analysis, study, folder / "dicom"
+
+
+def test_the_atria_of_a_long_axis_come_back(chambers: tuple[Analysis, Path, Path]) -> None:
+    analysis, study, folder = chambers
+    segments = {
+        path.name: [(one.SegmentLabel, one.SegmentedPropertyTypeCodeSequence[0].CodeValue) for one in found]
+        for path in folder.glob("seg_*.dcm")
+        if (found := dcmread(path).SegmentSequence)
+    }
+    plane = [segments[name] for name in segments if "lax_4c" in name]
+    assert plane and all(one[3:] == [("LA blood pool", "82471001"), ("RA blood pool", "73829009")] for one in plane)
+    assert all(len(segments[name]) == 3 for name in segments if "sax" in name)
+    read = by_view(read_dicom_labels(folder, read_study(study)))
+    assert read[View.LAX_4C].drawn == ("rv", "myo", "lv", "la", "ra") and read[View.SAX].drawn == ("rv", "myo", "lv")
+    for view, scheme in ((View.SAX, "cine"), (View.LAX_4C, "chambers")):
+        frames, labels = list(read[view].frames), read[view].labels
+        expected = analysis.predictions[view].labels.array
+        assert labels.scheme == scheme
+        np.testing.assert_array_equal(labels.array[..., frames], expected[..., frames])
+
+
+def test_an_atrium_in_a_short_axis_is_refused(exported: tuple[Analysis, Path, Path], tmp_path: Path) -> None:
+    _, study, folder = exported
+    dataset = dcmread(folder / "seg_sax_004.dcm")
+    for segment in dataset.SegmentSequence:
+        if segment.SegmentLabel == "LV blood pool":
+            segment.SegmentedPropertyTypeCodeSequence[0].CodeValue = "82471001"
+    dataset.save_as(tmp_path / "seg.dcm")
+    with pytest.raises(InputError, match="left atrium in a cine of view 'sax'"):
+        read_dicom_labels(tmp_path, read_study(study))

@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from interop_hearts import analysed, stack_cine, write_study
+from interop_hearts import analysed, chambers_of, labels_of, long_axis_cine, stack_cine, write_study
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, InputError
@@ -97,3 +97,23 @@ def test_two_masks_of_one_frame_are_refused(scan: tuple[Path, Study, NDArray[np.
         save(tmp_path / name, truth[..., 0], study[View.SAX].affine)
     with pytest.raises(InputError, match=r"'reader1_frame00.nii.gz' and 'reader2_frame00.nii.gz' both draw"):
         read_labels(tmp_path, study, folder)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("codes", [None, {1: 1, 2: 2, 3: 3, 4: 4, 5: 5}])
+def test_a_long_axis_mask_may_have_atria(tmp_path: Path, codes: dict[int, int] | None) -> None:
+    folder = write_study(tmp_path / "study", stack_cine(), long_axis_cine(), shape=DicomShape.ENHANCED)
+    study = read_study(folder)
+    plane, stack = study[View.LAX_4C], study[View.SAX]
+    truth = chambers_of(plane)
+    save(tmp_path / "mask.nii.gz", truth.array, plane.affine)
+    (read,) = read_labels(tmp_path / "mask.nii.gz", study, folder, codes=codes)
+    assert (read.cine.view, read.labels.scheme) == (View.LAX_4C, "chambers")
+    np.testing.assert_array_equal(read.labels.array, truth.array)
+    save(tmp_path / "sax.nii.gz", np.where(labels_of(stack).array == 1, 4, labels_of(stack).array), stack.affine)
+    if codes is None:
+        with pytest.raises(InputError, match=r"holds the values \[4\].*no long axis"):
+            read_labels(tmp_path / "sax.nii.gz", study, folder)
+        return
+    (read,) = read_labels(tmp_path / "sax.nii.gz", study, folder, codes=codes)
+    assert read.labels.scheme == "cine" and set(np.unique(read.labels.array)) == {0, 2, 3}, "background in a short axis"

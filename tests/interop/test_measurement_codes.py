@@ -31,6 +31,13 @@ def hinges() -> tuple[np.ndarray, ...]:
     return tuple(np.tile(point, (8, 1)) for point in points)
 
 
+def with_atria(labels: LabelMap) -> LabelMap:
+    """The mask of a long-axis plane with two atria in what was background."""
+    array = labels.array.copy()
+    array[:6, :6], array[-6:, :6] = 4, 5
+    return LabelMap(array=array, scheme="chambers")
+
+
 def computed_names() -> set[str]:
     """Names of all measurements: of a stack with long axes and landmarks, of one frame, and of late enhancement."""
     stack, long_axis = stack_cine(), long_axis_cine()
@@ -39,7 +46,7 @@ def computed_names() -> set[str]:
     landmarks = {
         view: Landmarks(view=view, points=dict(zip(LANDMARKS[view], hinges(), strict=True))) for view in planes
     }
-    labels = {View.SAX: labels_of(stack), **{view: labels_of(cine) for view, cine in planes.items()}}
+    labels = {View.SAX: labels_of(stack), **{view: with_atria(labels_of(cine)) for view, cine in planes.items()}}
     whole = measure_masks(study, labels, landmarks=landmarks)
     still = stack.select(frames=0)
     frame = measure_masks(still, labels_of(still))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from chambers import chambers
 from hearts import LV, MYO, RADIUS_MM, cine_of, heart, heart_slice, measured, study_of
 
 from cinema_cmr.core.annotation import LabelMap
@@ -124,3 +125,15 @@ def test_blood_far_from_any_wall_has_no_length_and_the_strain_a_reason() -> None
     assert np.isfinite(lengths[0]) and np.isnan(lengths[1])
     values = longitudinal_values(study_of(cine), {View.LAX_4C: labels})
     assert all(value.value is None and "at ES" in (value.reason or "") for value in values)
+
+
+def test_a_drawn_atrium_changes_no_longitudinal_strain() -> None:
+    study, masks = chambers((View.LAX_4C, View.LAX_2C, View.LAX_3C))
+    as_cine = {view: mask.in_scheme("cine") for view, mask in masks.items()}
+    values = longitudinal_values(study, masks)
+    assert values == longitudinal_values(study, as_cine) and all(value.value is not None for value in values)
+    only_atria = {
+        view: LabelMap(array=np.where(mask.array > LV, mask.array, 0), scheme="chambers", drawn=("la", "ra"))
+        for view, mask in masks.items()
+    }
+    assert all(value.value is None and value.reason for value in longitudinal_values(study, only_atria))

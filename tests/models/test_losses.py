@@ -212,6 +212,16 @@ def test_the_teacher_among_open_classes_by_hand() -> None:
     assert float(loss) == pytest.approx(-(0.1 * math.log(0.2 / 0.6) + 0.4 * math.log(0.4 / 0.6)), rel=1e-5)
 
 
+def test_the_background_of_a_teacher_of_fewer_classes_holds_the_further_ones() -> None:
+    logits, teacher = logits_of([[0.1, 0.3, 0.6]]), torch.tensor([[[0.75], [0.25]]])
+    unknown = labels_of([IGNORE_INDEX])
+    expected = -(0.75 * math.log(0.1 + 0.6) + 0.25 * math.log(0.3))
+    assert float(distillation(logits, unknown, teacher)) == pytest.approx(expected, rel=1e-5)
+    drawn = torch.tensor([[True, False, True]])
+    known = distillation(logits, labels_of([0]), teacher, drawn=drawn)  # the further class was drawn, and is not here
+    assert float(known) == pytest.approx(-(0.75 * math.log(0.25) + 0.25 * math.log(0.75)), rel=1e-5)
+
+
 def test_outside_the_teacher_s_field_of_view_it_teaches_nothing() -> None:
     logits, labels = volumes()
     loss = distillation(logits, torch.full_like(labels, IGNORE_INDEX), torch.zeros_like(logits))

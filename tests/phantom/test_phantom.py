@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.results import HeartLocation, Measurements, Prediction
@@ -75,6 +76,27 @@ def test_blood_is_bright_and_muscle_dark_under_the_labels(stack: PhantomStudy) -
     blood, muscle = image[labels == 3].mean(), image[labels == 2].mean()
     assert blood > 1.8 * muscle and image[labels == 1].mean() > 1.5 * muscle
     assert np.isfinite(image).all() and image.std() > 0
+
+
+def test_atria_of_the_long_axes_lie_behind_the_valves(planes: PhantomStudy) -> None:
+    """The left atrium borders on the left ventricle, is of bright blood, and is fullest where that is emptiest."""
+    for view, labels in planes.labels.items():
+        assert labels.scheme == "chambers" and labels.is_complete
+        codes, image = labels.array[:, :, 0], planes.study.cine(view).array[:, :, 0]
+        assert (5 in codes) == (view is View.LAX_4C)
+        areas = (codes == 4).sum(axis=(0, 1))
+        ventricle = (codes == 3).sum(axis=(0, 1))
+        assert np.argmax(areas) == np.argmin(ventricle) and areas.max() > 1.1 * areas.min()
+        for t in range(codes.shape[2]):
+            atrium = codes[..., t] == 4
+            assert (ndimage.binary_dilation(atrium, iterations=2) & (codes[..., t] == 3)).any()
+            assert image[..., t][atrium].mean() > 1.5 * image[..., t][codes[..., t] == 2].mean()
+
+
+def test_ventricles_are_the_same_with_and_without_atria(planes: PhantomStudy) -> None:
+    labels = planes.labels[View.LAX_4C]
+    assert set(np.unique(labels.in_scheme("cine").array)) == {0, 1, 2, 3}
+    assert not np.isin(labels.array[labels.in_scheme("cine").array > 0], (4, 5)).any()
 
 
 def test_landmarks_lie_at_the_ends_of_the_labelled_cavity(planes: PhantomStudy) -> None:

@@ -21,6 +21,14 @@ def test_truth_is_that_of_the_subject(group: str) -> None:
     assert truth["lv_edvi_ml_m2"] == pytest.approx(truth["lv_edv_ml"] / subject.body_surface_m2)
 
 
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_left_atrium_fills_while_the_ventricle_empties(group: str) -> None:
+    truth = ground_truth(build_heart(draw_subject(12, group=group)))
+    assert 20 < truth["la_volume_min_ml"] < truth["la_volume_max_ml"] < 300
+    emptied = 1 - truth["la_volume_min_ml"] / truth["la_volume_max_ml"]
+    assert truth["la_ef_percent"] == pytest.approx(100 * emptied)
+
+
 def test_hinge_points_move_about_as_far_as_the_valve_plane() -> None:
     subject = draw_subject(12, group="NOR")
     truth = ground_truth(build_heart(subject))

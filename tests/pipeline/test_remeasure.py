@@ -21,6 +21,7 @@ from corrected_results import (
     stored_labels,
     written_results,
 )
+from interop_hearts import chambers_of, with_atria
 
 from cinema_cmr.core.edits import EditedSlice, RuleChange
 from cinema_cmr.core.errors import CinemaError, GeometryError, InputError, UnknownNameError, UsageError
@@ -63,6 +64,46 @@ def test_unchanged_masks_change_no_number(results: Path) -> None:
     assert {flag.code for flag in again.measurements.flags} == {flag.code for flag in before.flags}
     assert (again.study.subject, again.study[View.SAX].rr_interval_ms) == (heart_study().subject, 800.0)
     np.testing.assert_array_equal(again.study[View.SAX].array, heart_study()[View.SAX].array)
+
+
+def chamber_results(folder: Path) -> Path:
+    """Results of a model that outlines the atria in the long axes."""
+    write_results(with_atria(heart_analysis()), folder)
+    return folder
+
+
+def test_atria_of_a_long_axis_come_back_and_stay(tmp_path: Path) -> None:
+    again = remeasure(chamber_results(tmp_path / "results"), Corrections())
+    plane, stack = again.predictions[View.LAX_4C].labels, again.predictions[View.SAX].labels
+    assert again.edits is None and (plane.scheme, stack.scheme) == ("chambers", "cine")
+    np.testing.assert_array_equal(plane.array, chambers_of(heart_study()[View.LAX_4C]).array)
+    assert numbers(again.measurements) == pytest.approx(
+        numbers(with_atria(heart_analysis()).measurements), rel=1e-5, nan_ok=True
+    )
+
+
+def test_a_reader_draws_an_atrium_that_the_model_did_not_have(results: Path) -> None:
+    def drawn(labels: Labels) -> None:
+        labels[2:8, 2:8, 0, 3] = 4
+
+    edited_mask(results, results / "segmentation" / "lax_4c.nii.gz", drawn, view=View.LAX_4C)
+    again = remeasure(results, Corrections())
+    assert again.edits is not None and [edit.view for edit in again.edits.masks] == [View.LAX_4C]
+    assert again.predictions[View.LAX_4C].labels.scheme == "chambers"
+    write_results(again, results, overwrite=True)
+    assert "left atrium" in (results / "segmentation" / "labels_itksnap.txt").read_text()
+    assert np.count_nonzero(stored_labels(results, View.LAX_4C) == 4) == 36
+    assert not np.any(stored_labels(results, View.LAX_4C, "segmentation/original") == 4)
+
+
+@pytest.mark.parametrize("view", [View.SAX, View.LAX_4C])
+def test_codes_that_a_view_does_not_have_are_refused(results: Path, view: View) -> None:
+    def wrong(labels: Labels) -> None:
+        labels[2, 2, 0, 0] = 6 if view.is_long_axis else 4
+
+    edited_mask(results, results / "segmentation" / f"{view}.nii.gz", wrong, view=view)
+    with pytest.raises(InputError, match=r"holds the values \[[46]\]"):
+        remeasure(results, Corrections())
 
 
 def test_an_edited_mask_gives_exactly_its_volume_and_the_edits_are_counted(results: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from interop_hearts import analysed, long_axis_cine, stack_cine, write_study
+from interop_hearts import analysed, long_axis_cine, stack_cine, with_atria, write_study
 
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import GeometryError, InputError, MissingFileError
@@ -46,6 +46,17 @@ def test_the_same_masks_numbers_and_sources(stored: tuple[Analysis, Path, Path])
     assert [flag.code for flag in read.measurements.flags] == [flag.code for flag in analysis.measurements.flags]
     assert read.measurements.value("lv_edv_ml") == pytest.approx(analysis.measurements.value("lv_edv_ml"), rel=1e-5)
     assert read.run.model_hash == analysis.run.model_hash
+
+
+def test_the_atria_of_a_long_axis_are_read_back(stored: tuple[Analysis, Path, Path]) -> None:
+    analysis, study, results = stored
+    chambers = with_atria(analysis)
+    assert read_analysis(results, study).predictions[View.LAX_4C].labels.scheme == "cine"
+    write_results(chambers, results, overwrite=True)
+    read = read_analysis(results, study).predictions
+    for view, scheme in ((View.SAX, "cine"), (View.LAX_4C, "chambers")):
+        assert read[view].labels.scheme == scheme
+        np.testing.assert_array_equal(read[view].labels.array, chambers.predictions[view].labels.array)
 
 
 def test_an_edited_mask_is_measured_again(stored: tuple[Analysis, Path, Path]) -> None:

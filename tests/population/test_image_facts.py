@@ -72,5 +72,8 @@ def test_the_thumbnail_shows_the_outlines() -> None:
     image = Image.open(io.BytesIO(thumbnail(analysis)))
     colours = {colour for _, colour in image.convert("RGB").getcolors(4096) or []}
     assert max(image.size) == 96 and (239, 68, 68) in colours and (59, 130, 246) in colours
+    plane = replace(prediction, labels=LabelMap(array=np.where(LABELS == 1, 4, LABELS), scheme="chambers"))
+    image = Image.open(io.BytesIO(thumbnail(replace(analysis, predictions={View.SAX: plane}))))
+    assert (245, 158, 11) in {colour for _, colour in image.convert("RGB").getcolors(4096) or []}, "a left atrium"
     plain = Image.open(io.BytesIO(thumbnail(replace(analysis, predictions={}))))
     assert (239, 68, 68) not in {colour for _, colour in plain.convert("RGB").getcolors(4096) or []}

@@ -56,7 +56,7 @@ def test_several_datasets_are_one_with_the_conditions_of_both(tmp_path: Path) ->
         write_scan(folder / f"{name}.nii.gz", image_of(number))
         write_scan(folder / f"{name}_seg.nii.gz", labels_of(number))
     options = FinetuneOptions(
-        data=str(tmp_path / "one"), add_data=[str(tmp_path / "two")], repeat=["folder=2"], steps=1
+        data=str(tmp_path / "one"), add_data=[str(tmp_path / "two")], repeat=["one=2", "two=2"], steps=1
     )
     opened = open_labelled_data(options, small(), tmp_path / "run")
     assert sorted(s.patient for s in [*opened.train, *opened.val]) == ["a", "b", "c", "d"]

@@ -25,6 +25,7 @@ from cinema_cmr.recipes.presets import with_preset
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.recipes.run import prepare_run
 from cinema_cmr.recipes.start import first_network, other_pixels, with_sizes_of
+from cinema_cmr.tasks.segment import SegmentConfig
 
 
 def test_a_run_starts_from_given_weights(tmp_path: Path) -> None:
@@ -46,6 +47,32 @@ def test_a_start_may_share_its_weights_among_other_views() -> None:
     started = first_network(experiment, LoadedModel(model=network, card=card))
     assert experiment.network != fewer.network
     assert all(map(torch.equal, network.state_dict().values(), started.state_dict().values()))
+
+
+def test_ventricles_start_from_a_network_without_atria() -> None:
+    """The last layer keeps its own weights for what the start does not have; all others are the start's."""
+    start, experiment = load_model("cinema-lax-masks"), recipe("lax-chambers-unet")
+    start = replace(start, card=replace(start.card, label_scheme="cine"), model=cine_unet(start))
+    experiment = with_sizes_of(experiment, start)
+    drawn, started = (first_network(experiment, given).state_dict() for given in (None, start))
+    for name, weights in start.model.state_dict().items():
+        assert torch.equal(started[name][: len(weights)], weights), name
+    assert torch.equal(started["head.weight"][4:], drawn["head.weight"][4:]) and len(started["head.bias"]) == 6
+
+
+def test_a_run_takes_the_atria_of_its_start_and_no_other_scheme() -> None:
+    start, experiment = load_model("cinema-lax-masks"), recipe("lax-mask-unet")
+    start = replace(start, card=replace(start.card, label_scheme="chambers"))
+    adopted = with_sizes_of(experiment, start)
+    assert isinstance(adopted.task, SegmentConfig) and isinstance(adopted.network, UNet2dConfig)
+    assert (adopted.task.label_scheme, adopted.network.out_chans) == ("chambers", 6)
+    assert with_sizes_of(recipe("scar-unet"), start).task == recipe("scar-unet").task
+
+
+def cine_unet(start: LoadedModel) -> UNet2d:
+    """A U-Net of the start's channels for background and ventricles."""
+    assert isinstance(start.model, UNet2d)
+    return UNet2d(replace(start.model.config, out_chans=4))
 
 
 def test_a_start_that_has_seen_other_pixels_is_noted(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 from oracles import annotated, heart
 from small_runs import data, small
+from torch import nn
 
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.training_set import TrainingData
-from cinema_cmr.models.cards import embedded_folder
+from cinema_cmr.models.cards import embedded_folder, read_card
+from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.finetune import finetune
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.recipes.teacher import SOFT_LABELS_FOLDER, chosen_teacher, needs_teacher, with_teacher
@@ -36,6 +38,25 @@ def test_a_teacher_is_needed_for_undrawn_structures_and_for_frames_without_label
     one = replace(study, labelled_frames={View.SAX: (0,)})
     assert [needs_teacher(one, View.SAX, other_frames=flag) for flag in (True, False)] == [True, False]
     assert needs_teacher(replace(study, labels={}), View.SAX, other_frames=True)
+
+
+def test_atria_that_a_data_set_does_not_have_need_a_teacher() -> None:
+    study = annotated(heart((12.0, 10.0)))
+    assert needs_teacher(study, View.SAX, other_frames=False, scheme="chambers")
+    card, config = read_card(embedded_folder("cinema-lax-masks")), recipe("lax-mask-unet").task
+    plane = replace(study.study.cine(View.SAX), view=View.LAX_4C).select(slices=0)
+    labels = study.labels[View.SAX]
+    long_axis = replace(
+        study,
+        study=replace(study.study, cines=(plane,)),
+        labels={View.LAX_4C: replace(labels, array=labels.array[:, :, :1])},
+        labelled_frames={View.LAX_4C: (0,)},
+    )
+    start = LoadedModel(model=nn.Identity(), card=replace(card, label_scheme="chambers"))
+    assert chosen_teacher(FinetuneOptions(), recipe("lax-mask-unet"), [long_axis], start=start) is start
+    assert config.label_scheme == "cine"
+    start = LoadedModel(model=nn.Identity(), card=replace(card, label_scheme="cine"))
+    assert chosen_teacher(FinetuneOptions(), recipe("lax-mask-unet"), [long_axis], start=start) is None
 
 
 def test_a_model_teaches_the_next_one_what_was_not_drawn(tmp_path: Path) -> None:

@@ -119,3 +119,12 @@ def test_blood_without_a_wall_has_no_epicardium_and_nothing_has_no_path() -> Non
     assert paths["myo"] == [("", "")]
     assert paths["lv"][0][0].startswith("M")
     assert paths["lv"][0][1] == ""
+
+
+def test_atria_have_outlines_of_their_own() -> None:
+    labels = np.zeros((40, 50, 1, 2), np.uint8)
+    labels[10:18, 10:18], labels[24:30, 10:18, :, 0] = 4, 5
+    paths = outline_paths(labels, Box(left=0, top=0, right=40, bottom=50), (80, 100), scheme="chambers")
+    assert [name for name in paths if any(paths[name][0])] == ["la", "ra"] and {"rv", "myo", "lv"} <= set(paths)
+    assert [bool(path) for path in paths["la"][0]] == [True, True]
+    assert [bool(path) for path in paths["ra"][0]] == [True, False]

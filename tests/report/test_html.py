@@ -12,7 +12,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from corrected_results import heart_analysis
+from interop_hearts import with_atria
 
 from cinema_cmr.core.analysis import Analysis, NormalRange
 from cinema_cmr.core.errors import OutputExistsError
@@ -178,6 +181,22 @@ def test_player_has_an_outline_for_each_frame_of_each_slice(text: str) -> None:
 
 
 @pytest.mark.medium
+def test_curves_of_the_atria_have_plots_of_their_own(text: str, analysis: Analysis) -> None:
+    found = analysis.measurements
+    n_frames = len(found.curves["lv_volume_ml"])
+    curves = {"la_volume_ml": np.linspace(40, 80, n_frames), "ra_area_4c_cm2": np.linspace(10, 18, n_frames)}
+    one = found.measured[0]
+    fullest = replace(one, name="la_volume_max_ml", value=80.0, frames=(5,), reason=None)
+    measured = replace(found, measured=(*found.measured, fullest), curves={**found.curves, **curves})
+    page = page_of(replace(analysis, measurements=measured))
+    plot = page.split("<h3>Left atrial volume, ml</h3>")[1].split("</figure>")[0]
+    assert "var(--curve-la)" in plot and ">max<" in plot
+    assert "<h3>Right atrial area, 4-chamber, cm²</h3>" in page and "An atrium is fullest" in page
+    assert {"la", "ra"} <= set(re.findall(r"--curve-(\w+):", page))
+    assert "atri" not in text.split('id="curves"')[1].split("</section>", maxsplit=1)[0]
+
+
+@pytest.mark.medium
 def test_names_and_messages_are_harmless(analysis: Analysis) -> None:
     study = analysis.study
     bad = replace(
@@ -262,3 +281,24 @@ def test_report_of_a_real_study_of_many_views(real_data: Path, bare: Analysis) -
     assert (Page(text).wrong, Page(text).open) == ([], [])
     assert len(text) < 4_000_000
     assert [tag for tag, _ in Page(text).elements].count("figure") == len(study.cines)
+
+
+@pytest.mark.medium
+def test_atria_are_outlined_and_named_where_a_long_axis_has_them() -> None:
+    plain, chambers = heart_analysis(), with_atria(heart_analysis())
+    text = page_of(chambers)
+    views = text[text.index('id="views"') : text.index('id="slices"')]
+    keys = ('<span class="key la">left atrial cavity</span>', '<span class="key ra">right atrial cavity</span>')
+    assert all(views.count(key) == text.count(key) == 1 for key in keys), "beside the views alone"
+    tiles = player(text)["paths"].values()
+    assert [sum("la" in tile for tile in tiles), sum(any(tile.get("ra", ())) for tile in tiles)] == [1, 1]
+    assert "--la: #f59e0b;" in text and "--ra: #a855f7;" in text and ".outlines .la { stroke: var(--la); }" in text
+    assert 'class="key rv"' in text and (Page(text).wrong, Page(text).open) == ([], [])
+    first = dict(reversed(chambers.predictions.items()))
+    assert page_of(replace(chambers, predictions=first)).count('class="key lv"') == text.count('class="key lv"')
+    assert 'class="key la"' not in page_of(plain)
+    labels = chambers.predictions[View.LAX_4C].labels
+    left = replace(labels, array=np.where(labels.array == 5, 0, labels.array).astype(np.uint8))
+    only = {**chambers.predictions, View.LAX_4C: replace(chambers.predictions[View.LAX_4C], labels=left)}
+    without_ra = page_of(replace(chambers, predictions=only))
+    assert 'class="key la"' in without_ra and 'class="key ra"' not in without_ra

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from jinja2 import UndefinedError
 
-from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES
 from cinema_cmr.report.page import OUTLINES, page_environment
 
 
@@ -17,4 +17,6 @@ def test_everything_is_escaped_and_an_unknown_name_is_an_error() -> None:
 
 
 def test_outlines_have_the_colours_of_the_vocabulary() -> None:
-    assert {name: colour for name, _, colour in OUTLINES["cine"]} == {label.name: label.colour for label in CINE_LABELS}
+    for scheme in ("cine", "chambers"):
+        colours = {label.name: label.colour for label in LABEL_SCHEMES[scheme]}
+        assert {name: colour for name, _, colour in OUTLINES[scheme]} == colours

@@ -9,6 +9,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from corrected_results import heart_analysis
+from interop_hearts import with_atria
 
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.errors import OutputExistsError
@@ -39,6 +41,21 @@ def test_folder_holds_every_file_and_is_not_overwritten(analysis: Analysis, tmp_
     assert "write" in read_run(folder / "run.json").seconds and "write" not in record.seconds
     with pytest.raises(OutputExistsError, match="--overwrite"):
         write_results(analysis, folder)
+
+
+@pytest.mark.parametrize("views", [(View.SAX, View.LAX_4C), (View.LAX_4C, View.SAX)])
+def test_one_table_names_the_labels_of_all_masks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, views: tuple[View, ...]
+) -> None:
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", lambda *given: given[-1].write_text("page"))
+    tables = {}
+    for name, whole in (("plain", heart_analysis()), ("chambers", with_atria(heart_analysis()))):
+        ordered = replace(whole, predictions={view: whole.predictions[view] for view in views})
+        write_results(ordered, tmp_path / name, images=False)
+        tables[name] = (tmp_path / name / "segmentation" / "labels_slicer.ctbl").read_text()
+    plain, chambers = tables["plain"], tables["chambers"]
+    assert "atrium" not in plain and chambers.startswith(plain)
+    assert chambers.removeprefix(plain) == "4 left_atrium 245 158 11 255\n5 right_atrium 168 85 247 255\n"
 
 
 def test_failure_leaves_no_folder(analysis: Analysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

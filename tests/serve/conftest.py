@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("fastapi")
 
 from browsing import chromium
-from serving import finished_results, landmark_results, scar_results, uneven_results
+from serving import chamber_results, finished_results, landmark_results, scar_results, uneven_results
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -40,6 +40,12 @@ def late(tmp_path: Path) -> Path:
 def uneven(tmp_path: Path) -> Path:
     """Results of a study whose views have eight and twelve frames."""
     return uneven_results(tmp_path)
+
+
+@pytest.fixture
+def chambers(tmp_path: Path) -> Path:
+    """Results whose 4-chamber mask has the atria."""
+    return chamber_results(tmp_path)
 
 
 @pytest.fixture

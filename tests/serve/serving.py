@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 from fastapi.testclient import TestClient
-from interop_hearts import analysed, found_points, labels_of, long_axis_cine, stack_cine, write_study
+from interop_hearts import analysed, chambers_of, found_points, labels_of, long_axis_cine, stack_cine, write_study
 
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.annotation import LabelMap
@@ -60,6 +60,13 @@ def uneven_results(folder: Path, name: str = "uneven") -> Path:
     longer = replace(plane, array=plane.array[..., frames], frame_times_ms=np.arange(12) * 800.0 / 12)
     masks = {View.SAX: labels_of(stack), View.LAX_4C: LabelMap(array=labels_of(plane).array[..., frames])}
     return _written(folder / name, Study(name="uneven", cines=(stack, longer)), masks)
+
+
+def chamber_results(folder: Path, name: str = "chambers") -> Path:
+    """Results of the phantom by a model that outlines the atria in its 4-chamber view."""
+    study = Study(name="chambers", cines=(stack_cine(), long_axis_cine()))
+    masks = {cine.view: chambers_of(cine) if cine.view.is_long_axis else labels_of(cine) for cine in study.cines}
+    return _written(folder / name, study, masks)
 
 
 def landmark_results(folder: Path, name: str = "landmarks") -> Path:

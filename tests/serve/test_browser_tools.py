@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from browsing import OPENED, free_port, latest, measured_ef, running_server, shown_ef, until
+from browsing import CENTRE, OPENED, free_port, latest, measured_ef, running_server, shown_ef, until
 
 from cinema_cmr.io.views_file import read_views_file
 from cinema_cmr.report.record.review import read_review
@@ -165,4 +165,43 @@ def test_views_are_chosen_before_the_analysis(browser: Browser, home: Path, tmp_
         (chosen,) = home.glob("studies/*/views.json")
         ((series, choice),) = read_views_file(chosen)
         assert (series, str(choice.view), choice.use) == ("5", "lax_4c", True)
+        page.close()
+
+
+PAINTED = "(code) => cinemaPage.plane.codes(cinemaPage.frameHere()).filter((one) => one === code).length"
+"""Pixels of a code in the slice and frame that are shown."""
+
+
+def test_an_atrium_is_painted_in_a_long_axis(browser: Browser, home: Path, chambers: Path) -> None:
+    """The long axis has brushes for the atria, the short axis has none, whichever was chosen before."""
+    with running_server(home, chambers, port=free_port()) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("tbody tr a").click()
+        until(OPENED, page)
+        names = "[...document.querySelectorAll('.swatch small')].map((one) => one.textContent)"
+        assert page.evaluate(names) == ["LV", "MYO", "RV"]
+        page.evaluate("cinemaPage.goPlane(cinemaPage.planeOf('lax_4c', 0))")
+        assert page.evaluate(names) == ["LV", "MYO", "RV", "LA", "RA"]
+        page.keyboard.press("5")
+        assert page.evaluate("[cinemaPage.tool, cinemaPage.structure.name]") == ["brush", "ra"]
+        before = page.evaluate(PAINTED, 5)
+        box = page.locator("canvas.stage").bounding_box()
+        x, y = page.evaluate(CENTRE.replace("code === 3", "code === 4"))
+        assert box is not None and box["x"] < x < box["x"] + box["width"] and before > 0
+        page.mouse.click(x, y)
+        latest(page)
+        painted = page.evaluate(PAINTED, 5)
+        assert painted > before
+        (stored,) = read_review(chambers).slices
+        assert (stored.view, stored.slice) == ("lax_4c", 0)
+        assert read_review(chambers).history[-1].what.startswith("brush, RA cavity")
+        page.evaluate("cinemaPage.goPlane(cinemaPage.planeOf('sax', 2))")
+        assert page.evaluate(names) == ["LV", "MYO", "RV"] and page.evaluate("cinemaPage.structure.name") == "lv"
+        page.keyboard.press("5")
+        assert page.evaluate("cinemaPage.structure.name") == "lv"
+        page.reload()
+        until(OPENED, page)
+        page.evaluate(f"cinemaPage.goPlane(cinemaPage.planeOf('lax_4c', 0)); cinemaPage.goFrame({stored.frame})")
+        assert page.evaluate(PAINTED, 5) == painted
         page.close()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from cinema_cmr.core.results import Flag, Measurement
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.serve.application import STATIC
 from cinema_cmr.serve.document import flag_message, numbers_of, own_values, segments_of, study_document
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
@@ -31,6 +34,29 @@ def test_slices_are_counted_along_the_lines_of_a_long_axis(study: OpenedStudy) -
         u, v, _, _ = np.linalg.inv(plane.affine) @ point
         # A point beside the plane of the long axis is moved onto it along that plane's normal, within the slice.
         assert a * u + b * v + c == pytest.approx(0, abs=1e-3)  # type: ignore[operator]
+
+
+def test_atria_are_drawn_in_the_long_axes_of_a_cine_alone(study: OpenedStudy, late: Path) -> None:
+    """Also in results of a model without them: a reader may add them."""
+    document: Any = study_document(study, "key")
+    views = document["views"]
+    names = {view: [label["name"] for label in one["labels"]] for view, one in views.items()}
+    assert names == {"sax": ["rv", "myo", "lv"], "lax_4c": ["rv", "myo", "lv", "la", "ra"]}
+    assert (document["scheme"], [one["scheme"] for one in views.values()]) == ("cine", ["cine", "chambers"])
+    assert study_document(open_study(late, Library([late]).record(late)), "key")["scheme"] == "scar"
+
+
+def test_the_page_draws_the_codes_and_colours_of_the_vocabulary() -> None:
+    script = (STATIC / "picture.js").read_text(encoding="utf-8").split("scar: [")[0]
+    found = re.findall(r'name: "(\w+)".*?code: (\d).*?colour: "(#\w+)"', script)
+    assert {name: (int(code), colour) for name, code, colour in found} == {
+        label.name: (label.code, label.colour) for label in LABEL_SCHEMES["chambers"]
+    }
+    style = (STATIC / "style.css").read_text(encoding="utf-8")
+    for label in LABEL_SCHEMES["chambers"]:
+        assert f"--{label.name}: {label.colour};" in style and (
+            label.name == "lv" or f".swatch.{label.name} i" in style
+        )
 
 
 def test_numbers_before_and_after_a_correction(study: OpenedStudy) -> None:

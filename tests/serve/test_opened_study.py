@@ -10,9 +10,12 @@ import pytest
 from cinema_cmr.core.errors import InputError, MissingFileError, UnknownNameError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
+from cinema_cmr.pipeline.results_folder import read_results
 from cinema_cmr.serve.library import Library
+from cinema_cmr.serve.messages import Changes
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
 from cinema_cmr.serve.opened_view import read_codes
+from cinema_cmr.serve.study_store import StudyStore
 
 
 def opened(results: Path) -> OpenedStudy:
@@ -93,3 +96,41 @@ def test_results_without_images_say_what_to_do(results: Path) -> None:
         image.unlink()
     with pytest.raises(MissingFileError, match="analyse the study"):
         opened(results)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("had_atria", [False, True])
+def test_an_atrium_that_was_painted_is_stored_and_measured(
+    results: Path, chambers: Path, had_atria: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In results of a model without atria, and of one with them."""
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", lambda *given: given[-1].write_text("page"))
+    folder = chambers if had_atria else results
+    store = StudyStore(Library([folder]))
+    key = store.library.listed()[0].key
+    width, height = store.use(key, lambda study: study.views[View.LAX_4C].cine.shape[:2])
+    runs = [0, 10, 4, 6, 5, 3, 0, width * height - 19]
+    given = {"slices": [{"view": "lax_4c", "frame": 2, "slice": 0, "runs": runs}]}
+    store.use(key, lambda study: store.change(study, Changes.model_validate(given)))
+    store = StudyStore(Library([folder]))  # opened again
+    shown = store.use(key, lambda study: study.views[View.LAX_4C].labels)
+    assert shown is not None and [np.count_nonzero(shown[..., 2] == code) for code in (4, 5)] == [6, 3]
+    before = store.use(key, lambda study: study.numbers().to_dict())
+    store.use(key, lambda study: store.sign_off(study, signed=True))
+    after = store.use(key, lambda study: study.numbers().to_dict())
+    assert before["lv_edv_ml"] is not None and before.keys() == after.keys()
+    read = read_results(folder)
+    stored = read.labels(View.LAX_4C, folder / "segmentation" / "lax_4c.nii.gz")
+    assert [np.count_nonzero(stored[..., 2] == code) for code in (4, 5)] == [6, 3]
+    assert read.record.edits is not None and [mask.view for mask in read.record.edits.masks] == [View.LAX_4C]
+    assert np.any(read.labels(View.LAX_4C, read.model_mask(View.LAX_4C)) == 4) == had_atria
+
+
+@pytest.mark.parametrize(("view", "code"), [("sax", 4), ("lax_4c", 6)])
+def test_a_code_that_a_view_does_not_have_is_refused(chambers: Path, view: str, code: int) -> None:
+    store = StudyStore(Library([chambers]))
+    key = store.library.listed()[0].key
+    width, height = store.use(key, lambda study: study.view(view).cine.shape[:2])
+    given = {"slices": [{"view": view, "frame": 0, "slice": 0, "runs": [code, width * height]}]}
+    with pytest.raises(InputError, match="code"):
+        store.use(key, lambda study: store.change(study, Changes.model_validate(given)))

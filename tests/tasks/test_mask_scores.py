@@ -155,6 +155,40 @@ def test_long_axis_masks_are_scored_view_by_view(together: bool) -> None:
     assert wrong[1].scores["dice_mean"] < 0.9
 
 
+@pytest.mark.parametrize("scheme", ["cine", "chambers"])
+def test_atria_are_scored_where_model_and_expert_have_them(scheme: str) -> None:
+    """A model of ventricles alone is scored without atria, one of all chambers without those that were not drawn."""
+    study = planes(LABELS, View.LAX_4C)
+    labels = study.labels[View.LAX_4C]
+    with_atrium = labels.array.copy()
+    with_atrium[:4, :4] = 4
+    drawn = ("rv", "myo", "lv", "la")
+    chambers = replace(labels, array=with_atrium, scheme="chambers", drawn=drawn)
+    prediction = Prediction(
+        view=View.LAX_4C,
+        labels=LabelMap(array=with_atrium, scheme="chambers").in_scheme(scheme),
+        confidence=np.ones(2, np.float32),
+        location=HeartLocation(centre=(0.0, 0.0), method="given"),
+    )
+    in_scheme = replace(study, labels={View.LAX_4C: chambers.in_scheme(scheme)})
+    scores = score_views(in_scheme, {View.LAX_4C: prediction}).scores
+    assert scores["dice_lax_4c_lv"] == 1 and "dice_lax_4c_ra" not in scores
+    assert scores.get("dice_lax_4c_la") == (1 if scheme == "chambers" else None)
+    without = with_atrium.copy()
+    without[without == 4] = 0
+    missed = replace(prediction, labels=replace(prediction.labels, array=without))
+    assert score_views(in_scheme, {View.LAX_4C: missed}).scores["dice_mean"] == 1
+
+
+def test_labels_are_taken_in_the_scheme_of_the_model() -> None:
+    study = planes(LABELS, View.LAX_4C)
+    labels = replace(study.labels[View.LAX_4C], scheme="chambers")
+    score = evaluate(replace(study, labels={View.LAX_4C: labels}), Oracle(), View.LAX_4C)
+    assert {name for name in score.scores if name.startswith("dice_lax")} == {
+        f"dice_lax_4c_{name}" for name in ("rv", "myo", "lv")
+    }
+
+
 @pytest.mark.medium
 def test_failures_are_named() -> None:
     assert masked(LABELS).failure is None

@@ -378,13 +378,17 @@ def why_not(task: BenchTask, train: Sequence[AnnotatedStudy], val: Sequence[Anno
     return None
 
 
+_MORE_THAN = {"cine": "chambers"}
+"""Label scheme -> the one that has further structures."""
+
+
 def _is_labelled(annotated: AnnotatedStudy, view: View, scheme: str) -> bool:
-    return _is_labelled_in_part(annotated, view, scheme) and annotated.labels[view].is_complete
+    return _is_labelled_in_part(annotated, view, scheme) and annotated.labels[view].in_scheme(scheme).is_complete
 
 
 def _is_labelled_in_part(annotated: AnnotatedStudy, view: View, scheme: str, structure: str = "") -> bool:
     """Whether a view has labels, and the structure was drawn if one is named."""
     labels = annotated.labels.get(view)
-    if view not in annotated.study or labels is None or labels.scheme != scheme:
+    if view not in annotated.study or labels is None or labels.scheme not in (scheme, _MORE_THAN.get(scheme)):
         return False
     return not structure or not labels.drawn or structure in labels.drawn

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, InputError, unknown_name
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES, LANDMARKS, View
+from cinema_cmr.core.vocabulary import CHAMBER_LABELS, CINE_LABELS, LABEL_SCHEMES, LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 
-__all__ = ["LabelMap", "Landmarks", "SoftLabels", "check_same_grid"]
+__all__ = ["LabelMap", "Landmarks", "SoftLabels", "check_same_grid", "has_atria", "without_empty_atria"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,27 @@ class LabelMap:
         all_drawn = not self.drawn or names <= set(self.drawn)
         return all_drawn and (self.drawn_slices is None or bool(self.drawn_slices.all()))
 
+    def in_scheme(self, scheme: str) -> LabelMap:
+        """Return this map in the scheme "cine" or "chambers", which share their first codes.
+
+        Of the atria nothing is known where only the cine's structures stand; as a cine's, atria are background. Raises
+        `InputError` for schemes that share no codes.
+        """
+        if scheme == self.scheme:
+            return self
+        if {scheme, self.scheme} != {"cine", "chambers"}:
+            raise InputError(
+                f"labels of scheme '{self.scheme}' have no place in '{scheme}'; expected labels of that scheme"
+            )
+        if scheme == "chambers":
+            return replace(self, scheme=scheme, drawn=self.drawn or tuple(label.name for label in CINE_LABELS))
+        known = [label.code for label in CINE_LABELS]
+        drawn = tuple(label.name for label in CINE_LABELS if label.name in self.drawn)
+        if self.drawn and not drawn:
+            raise InputError(f"only {', '.join(self.drawn)} drawn; expected a structure of the scheme '{scheme}'")
+        array = np.where(np.isin(self.array, known), self.array, 0).astype(np.uint8)
+        return replace(self, scheme=scheme, array=array, drawn=() if len(drawn) == len(known) else drawn)
+
     def select(self, frames: Sequence[int]) -> LabelMap:
         """Return the label map of some frames, in the order given."""
         slices = None if self.drawn_slices is None else self.drawn_slices[:, list(frames)]
@@ -78,6 +99,24 @@ class SoftLabels:
     """Key of the classes' table in `core.vocabulary.LABEL_SCHEMES`."""
     teacher: str = ""
     """Name of the model."""
+
+    def in_scheme(self, scheme: str) -> SoftLabels:
+        """Return the labels for a network of the scheme "cine" or "chambers", which share their first codes.
+
+        As a cine's, the probability of atria is background's. A cine's teacher stays as it is: its background may hold
+        atria (`models.losses.distillation`). Raises `InputError` for schemes that share no codes.
+        """
+        if scheme == self.scheme or (self.scheme, scheme) == ("cine", "chambers"):
+            return self
+        if (self.scheme, scheme) != ("chambers", "cine"):
+            raise InputError(
+                f"teacher's labels of scheme '{self.scheme}' have no place in '{scheme}'; expected labels of that"
+                " scheme"
+            )
+        n_kept = 1 + len(CINE_LABELS)
+        kept = self.array[..., :n_kept].copy()
+        kept[..., 0] += self.array[..., n_kept:].sum(axis=-1, dtype=np.uint16).astype(np.uint8)
+        return replace(self, array=kept, scheme=scheme)
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.array.shape[:4]))
@@ -110,6 +149,21 @@ class Landmarks:
             )
         first, second, apex = (self.points[name] for name in names)
         return first, second, apex
+
+
+def has_atria(labels: LabelMap) -> bool:
+    """Return whether any voxel of a label map is of an atrium."""
+    codes = [label.code for label in CHAMBER_LABELS if label not in CINE_LABELS]
+    return labels.scheme == "chambers" and bool(np.isin(labels.array, codes).any())
+
+
+def without_empty_atria(labels: LabelMap) -> LabelMap:
+    """Return a map in the scheme "chambers" without any atrium in the scheme "cine"; any other as it is.
+
+    Files state no scheme: a long-axis mask that was read may be of a model, or a reader, that outlines no atria.
+    """
+    is_cine = labels.scheme == "chambers" and not has_atria(labels)
+    return labels.in_scheme("cine") if is_cine else labels
 
 
 def check_same_grid(labels: LabelMap, cine: Cine) -> None:

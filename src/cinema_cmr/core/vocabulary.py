@@ -8,6 +8,7 @@ from typing import NamedTuple
 from cinema_cmr.core.errors import unknown_name
 
 __all__ = [
+    "CHAMBER_LABELS",
     "CINE_LABELS",
     "LABEL_SCHEMES",
     "LABEL_UNIONS",
@@ -82,6 +83,14 @@ CINE_LABELS: tuple[LabelClass, ...] = (
 )
 """Cine masks everywhere in this project: 0 background, 1 RV, 2 MYO, 3 LV (papillary muscles in the blood pool)."""
 
+CHAMBER_LABELS: tuple[LabelClass, ...] = (
+    *CINE_LABELS,
+    LabelClass(4, "la", "left atrium", "#f59e0b", "82471001", "Left atrium"),
+    LabelClass(5, "ra", "right atrium", "#a855f7", "73829009", "Right atrium"),
+)
+"""Cine masks of long-axis planes: the cine codes, and the blood of the atria up to the valve planes, without veins and
+appendages."""
+
 SCAR_LABELS: tuple[LabelClass, ...] = (
     LabelClass(1, "lv_cavity", "left ventricular cavity", "#ef4444", "87878005", "Left ventricle"),
     LabelClass(2, "myo_normal", "normal myocardium", "#22c55e", "74281007", "Myocardium"),
@@ -99,6 +108,7 @@ PATHOLOGY_LABELS: tuple[LabelClass, ...] = (
 
 LABEL_SCHEMES: dict[str, tuple[LabelClass, ...]] = {
     "cine": CINE_LABELS,
+    "chambers": CHAMBER_LABELS,
     "scar": SCAR_LABELS,
     "pathology": PATHOLOGY_LABELS,
 }

@@ -108,9 +108,9 @@ def check_nesting(labels: LabelMap, codes: Mapping[int, int], *, name: str) -> N
 def blood_wall_auc(cine: Cine, labels: LabelMap) -> float | None:
     """Return the probability that a voxel of LV blood is brighter than one of the wall, mean over labelled frames.
 
-    None if no frame has enough of both, and for another label scheme than that of cines.
+    None if no frame has enough of both, and for another label scheme than those of cines.
     """
-    if labels.scheme != "cine":
+    if labels.scheme not in ("cine", "chambers"):
         return None
     # Imported late: it takes longer than the rest of a command's start.
     from scipy.stats import rankdata

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
@@ -61,14 +62,12 @@ def join_training_data(
 ) -> TrainingData[AnnotatedStudy]:
     """Join the studies of several data sets, with the conditions of all of them; `times` (name -> n) repeats one's.
 
-    Raises `UsageError` if `times` names no part or an n below 1, `InputError` if two data sets share a patient's name.
+    A name is that of the data set, or of its folder, as two folders of one's own have one data set's name. Raises
+    `UsageError` if `times` names no part, or several, or an n below 1, `InputError` if two data sets share a patient's
+    name.
     """
-    times, names = times or {}, [part.card.name for part in parts]
-    for name, n in times.items():
-        if name not in names:
-            raise unknown_name("data set", name, names)
-        if n < 1:
-            raise UsageError(f"studies of '{name}' to be used {n} times an epoch; expected 1 or more")
+    times = times or {}
+    numbers = _repetitions(parts, times)
     if len(parts) == 1 and not times:
         return parts[0]
     return TrainingData(
@@ -76,8 +75,32 @@ def join_training_data(
         split=joined_split([part.split for part in parts]),
         train=[study for part in parts for study in part.train],
         val=[study for part in parts for study in part.val],
-        times=[times.get(part.card.name, 1) for part in parts for _ in part.train],
+        times=[n for part, n in zip(parts, numbers, strict=True) for _ in part.train],
     )
+
+
+def _repetitions(parts: Sequence[TrainingData[AnnotatedStudy]], times: Mapping[str, int]) -> list[int]:
+    """Return how often each part's studies are used in an epoch."""
+    names = [{part.card.name, _folder_name(part)} - {""} for part in parts]
+    numbers = [1] * len(parts)
+    for name, n in times.items():
+        meant = [k for k, its in enumerate(names) if name in its]
+        if not meant:
+            raise unknown_name("data set", name, sorted(set().union(*names)))
+        if len(meant) > 1:
+            folders = sorted(_folder_name(parts[k]) for k in meant)
+            raise UsageError(
+                f"{len(meant)} data sets are meant by '{name}'; expected the name of one's folder: {', '.join(folders)}"
+            )
+        if n < 1:
+            raise UsageError(f"studies of '{name}' to be used {n} times an epoch; expected 1 or more")
+        numbers[meant[0]] = n
+    return numbers
+
+
+def _folder_name(part: TrainingData[AnnotatedStudy]) -> str:
+    """Return the name of the folder that the data was opened from; empty if it was made in memory."""
+    return Path(str(part.source.get("data", "")).rpartition(":")[2]).name
 
 
 def joined_card(cards: Sequence[DatasetCard]) -> DatasetCard:

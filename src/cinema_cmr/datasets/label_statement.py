@@ -14,7 +14,7 @@ from typing import Literal
 
 from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.core.serialise import from_dict
-from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.core.vocabulary import CHAMBER_LABELS, CINE_LABELS
 from cinema_cmr.data.external_masks import parse_codes
 from cinema_cmr.files.text import read_json
 
@@ -22,7 +22,8 @@ __all__ = ["LABELS_FILE", "LabelStatement", "read_label_statement"]
 
 LABELS_FILE = "labels.json"
 
-_CODES = {label.name: label.code for label in CINE_LABELS}
+_CODES = {label.name: label.code for label in CHAMBER_LABELS}
+_VENTRICLES = {label.name for label in CINE_LABELS}
 _BACKGROUND = "background"
 
 
@@ -31,8 +32,8 @@ class LabelStatement:
     """Contents of `labels.json`; every key may be left out."""
 
     codes: Mapping[str, str] = field(default_factory=dict)
-    """Code in the files -> structure: rv, myo or lv, or background for what is none of them, e.g. an atrium; empty for
-    our codes, 1 rv, 2 myo, 3 lv.
+    """Code in the files -> structure: rv, myo, lv, la or ra, or background for what is none of them; empty for our
+    codes, 1 rv, 2 myo, 3 lv, 4 la, 5 ra. Atria count in long-axis views alone.
     """
     drawn: tuple[str, ...] = ()
     """Structures that were drawn; empty for those of `codes`, or all. The others are unknown, not background."""
@@ -56,16 +57,15 @@ class LabelStatement:
 
     @property
     def file_codes(self) -> dict[int, int]:
-        """Code in the files -> our code."""
-        if not self.codes:
-            return {code: code for code in _CODES.values()}
+        """Code in the files -> our code; empty where they are ours."""
         return {int(code): _CODES.get(name, 0) for code, name in self.codes.items()}
 
     @property
     def structures(self) -> tuple[str, ...]:
-        """Structures that were drawn, in the order of our codes; empty if all were."""
+        """Structures that were drawn, in the order of our codes; empty if all of the ventricles were, and atria where
+        a label map has them."""
         named = set(self.drawn or self.codes.values()) - {_BACKGROUND}
-        return () if named in (set(), set(_CODES)) else tuple(name for name in _CODES if name in named)
+        return () if named == set() or named >= _VENTRICLES else tuple(name for name in _CODES if name in named)
 
     def with_codes(self, words: Sequence[str]) -> LabelStatement:
         """Return the statement with codes such as "1=lv"; raises `UsageError` if it states other ones itself."""

@@ -14,6 +14,7 @@ from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.measure.long_axis.estimate import estimate_landmarks
 from cinema_cmr.measure.long_axis.mask import landmarks_from_mask
+from cinema_cmr.measure.volumes import VENTRICULAR_SCHEMES
 
 __all__ = ["predict_landmarks", "segment_long_axes"]
 
@@ -54,7 +55,7 @@ def predict_landmarks(
     masks = {**predicted, **segment_long_axes(study, predictor.segmenter, predicted=predicted, views=views)}
     mask_points: dict[View, Landmarks] = {}
     for view in views:
-        if view in masks and view in study and masks[view].labels.scheme == "cine":
+        if view in masks and view in study and masks[view].labels.scheme in VENTRICULAR_SCHEMES:
             points = landmarks_from_mask(masks[view].labels, study.cine(view))
             mask_points |= {} if points is None else {view: points}
     return predictor.predict(study, expected, mask_points)

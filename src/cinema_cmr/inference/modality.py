@@ -41,8 +41,8 @@ _RANGE = (0.95, 99.5)
 _MIN_VOXELS = 50
 """Smallest number of voxels of blood and of wall that the rule needs."""
 
-_CAVITY = {"cine": "lv", "scar": "lv_cavity"}
-_WALL = {"cine": ("myo",), "scar": ("myo_normal", "infarct", "no_reflow")}
+_CAVITY = {"cine": "lv", "chambers": "lv", "scar": "lv_cavity"}
+_WALL = {"cine": ("myo",), "chambers": ("myo",), "scar": ("myo_normal", "infarct", "no_reflow")}
 _TITLES = {"cine": "cine frame", "lge": "late-enhancement image"}
 
 

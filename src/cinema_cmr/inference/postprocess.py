@@ -21,11 +21,16 @@ Labels = NDArray[np.uint8]
 
 _COMPONENT_GROUPS = {
     "cine": (("rv",), ("myo", "lv")),
+    "chambers": (("rv",), ("myo", "lv"), ("la",), ("ra",)),
     "scar": (("lv_cavity", "myo_normal", "infarct", "no_reflow"),),
     "pathology": (("rv",), ("myo", "lv", "edema", "scar")),
 }
 """Scheme -> groups of structures that form one component; blood and wall of a ventricle stay together."""
-_CAVITY = {"cine": ("lv", "myo"), "scar": ("lv_cavity", "myo_normal", "infarct", "no_reflow")}
+_CAVITY = {
+    "cine": ("lv", "myo"),
+    "chambers": ("lv", "myo"),
+    "scar": ("lv_cavity", "myo_normal", "infarct", "no_reflow"),
+}
 """Scheme -> blood of the left ventricle, followed by the structures of its wall."""
 
 _OTHER_CAVITY_MM = 6.0

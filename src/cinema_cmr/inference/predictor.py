@@ -11,7 +11,7 @@ from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import NoCineError
 from cinema_cmr.core.results import HeartLocation, Prediction, RemovedComponent
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.vocabulary import CHAMBER_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.image.resample import CropResample
@@ -23,6 +23,8 @@ from cinema_cmr.inference.postprocess import keep_largest_components
 from cinema_cmr.inference.segmenter import Segmenter
 
 __all__ = ["predict_cine", "predict_study"]
+
+_RIGHT_ATRIUM = next(label.code for label in CHAMBER_LABELS if label.name == "ra")
 
 FrameReport = Callable[[int, int], None]
 """Called with the number of frames done and in total."""
@@ -95,7 +97,7 @@ def _predict_frames(
     for done, (frame, prob) in enumerate(predictions, 1):
         native = segmenter.native(prob, crop)
         cleaned, volumes = keep_largest_components(
-            native.argmax(axis=-1).astype(np.uint8),
+            _visible(native.argmax(axis=-1).astype(np.uint8), segmenter.card.label_scheme, cine.view),
             scheme=segmenter.card.label_scheme,
             voxel_ml=cine.voxel_volumes_ml,
             pixel_mm=cine.spacing_mm[:2],
@@ -106,3 +108,10 @@ def _predict_frames(
         if report is not None:
             report(done, cine.n_frames)
     return labels, confidence, removed
+
+
+def _visible(labels: NDArray[np.uint8], scheme: str, view: View) -> NDArray[np.uint8]:
+    """Return the labels without a right atrium in the 2- and 3-chamber views, whose planes do not cut it."""
+    if scheme != "chambers" or view is View.LAX_4C:
+        return labels
+    return np.where(labels == _RIGHT_ATRIUM, 0, labels).astype(np.uint8)

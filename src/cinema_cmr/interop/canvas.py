@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.annotation import LabelMap, without_empty_atria
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.core.vocabulary import CHAMBER_LABELS
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets.reading import Note, ignore_note
 
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Canvas", "Place", "ReadLabels", "slice_origin"]
 
-_PAINTED = ("epi", "myo", "lv", "rv")
-"""Order of painting: a cavity lies over its wall. "epi" is wall and cavity of the LV together."""
+_PAINTED = ("la", "ra", "epi", "myo", "lv", "rv")
+"""Order of painting: a cavity lies over its wall, a ventricle over its atrium. "epi" is wall and cavity of the LV
+together."""
+_ATRIA = ("la", "ra")
 _DRAWN = {"epi": "myo"}
-_TITLES = {label.name: label.title for label in CINE_LABELS} | {"epi": "outer border of the LV's wall"}
-_LABEL = {label.name: label.code for label in CINE_LABELS} | {"epi": 2}
+_TITLES = {label.name: label.title for label in CHAMBER_LABELS} | {"epi": "outer border of the LV's wall"}
+_LABEL = {label.name: label.code for label in CHAMBER_LABELS} | {"epi": 2}
 
 Place = tuple[int, int, int]
 """Index of the cine in its study, slice and frame."""
@@ -42,7 +44,7 @@ class ReadLabels:
 
     cine: Cine
     labels: LabelMap
-    """All frames of the cine; those that are not in `frames` are empty."""
+    """All frames of the cine; those that are not in `frames` are empty. Scheme "chambers" if it has an atrium."""
     frames: tuple[int, ...]
     """Frames with a label."""
     drawn: tuple[str, ...]
@@ -83,8 +85,15 @@ class Canvas:
         """Add a mask (x, y) to a class at a place; `exclusive` keeps what lies in an odd number of masks.
 
         One file may hold several parts of a structure. Raises `InputError` where two files draw a structure of one
-        image, as of two readers: their union or difference would be of neither.
+        image, as of two readers: their union or difference would be of neither; and for an atrium in another plane
+        than a long axis.
         """
+        view = self.study.cines[place[0]].view
+        if name in _ATRIA and not view.is_long_axis:
+            raise InputError(
+                f"'{self.source.name}' has the {_TITLES[name]} in a cine of view '{view}'; expected atria in the long"
+                " axes alone, and ventricles in the short axis: export without it"
+            )
         first = self._sources.setdefault((place, name), self.source)
         if first != self.source:
             both = [
@@ -117,8 +126,9 @@ class Canvas:
                     array[:, :, k, t][masks[name]] = _LABEL[name]
             frames = sorted({t for _, _, t in own})
             if frames:
-                drawn = _drawn_in_all(own, frames)
-                yield ReadLabels(cine=cine, labels=LabelMap(array=array), frames=tuple(frames), drawn=drawn)
+                scheme = "chambers" if cine.view.is_long_axis else "cine"
+                labels = without_empty_atria(LabelMap(array=array, scheme=scheme))
+                yield ReadLabels(cine=cine, labels=labels, frames=tuple(frames), drawn=_drawn_in_all(own, frames))
 
 
 def _without_lone_border(masks: Masks) -> Masks:
@@ -139,7 +149,7 @@ def _drawn_in_all(masks: Mapping[Place, Masks], frames: Sequence[int]) -> tuple[
     bare = outlined and any("lv" in names and not {"epi", "myo"} & set(names) for names in masks.values())
     return tuple(
         label.name
-        for label in CINE_LABELS
+        for label in CHAMBER_LABELS
         if all(label.name in names for names in found.values()) and not (bare and label.name == "myo")
     )
 

@@ -20,11 +20,13 @@ __all__ = [
     "END_DIASTOLE",
     "END_SYSTOLE",
     "HEART",
+    "LEFT_ATRIUM",
     "LEFT_VENTRICLE",
     "LV_MYOCARDIUM",
     "MITRAL_ANNULUS",
     "MITRAL_ANNULUS_LATERAL",
     "MITRAL_ANNULUS_MEDIAL",
+    "RIGHT_ATRIUM",
     "RIGHT_VENTRICLE",
     "Concept",
     "SegmentConcept",
@@ -64,6 +66,8 @@ _ABNORMAL = Concept("49755003", "SCT", "Morphologically Abnormal Structure")
 HEART = Concept("80891009", "SCT", "Heart")
 LEFT_VENTRICLE = Concept("87878005", "SCT", "Left ventricle")
 RIGHT_VENTRICLE = Concept("53085002", "SCT", "Right ventricle")
+LEFT_ATRIUM = Concept("82471001", "SCT", "Left atrium")
+RIGHT_ATRIUM = Concept("73829009", "SCT", "Right atrium")
 LV_MYOCARDIUM = Concept("49848007", "SCT", "Myocardium of left ventricle")
 _INFARCTION = Concept("22298006", "SCT", "Myocardial Infarction")
 _NO_REFLOW = Concept("no-reflow", "99CINEMA", "Microvascular obstruction")
@@ -114,6 +118,8 @@ CINE_SEGMENTS: Mapping[str, SegmentConcept] = {
 
 _SEGMENTS: Mapping[str, SegmentConcept] = {
     **CINE_SEGMENTS,
+    "la": SegmentConcept(ANATOMICAL_STRUCTURE, LEFT_ATRIUM, "LA blood pool", "left atrial cavity without veins"),
+    "ra": SegmentConcept(ANATOMICAL_STRUCTURE, RIGHT_ATRIUM, "RA blood pool", "right atrial cavity without veins"),
     "lv_cavity": SegmentConcept(ANATOMICAL_STRUCTURE, LEFT_VENTRICLE, "LV blood pool", "left ventricular cavity"),
     "myo_normal": SegmentConcept(
         ANATOMICAL_STRUCTURE, LV_MYOCARDIUM, "LV myocardium, normal", "wall of the left ventricle without infarct"
@@ -136,6 +142,7 @@ _UCUM = {
     "ml/s": ("mL/s", "mL/s"),
     "ms": ("ms", "ms"),
     "mm": ("mm", "mm"),
+    "cm2": ("cm2", "cm2"),
     "m2": ("m2", "m2"),
 }
 """Unit of a measurement -> its UCUM code and a name for readers."""

@@ -34,6 +34,9 @@ _MAX_XML_BYTES = 256 << 20
 _NOT_AREAS = re.compile(r"extent|cent(re|er)|point|marker|line|ref|seed|roi|enhance|reflow|tissue|blood", re.IGNORECASE)
 """Parts of names of what a workspace holds beside outlines: points, lines and areas for other analyses."""
 
+_ATRIA = ("la", "ra")
+"""Passed over in a workspace: atria are often drawn in other frames than ventricles, where nothing is said of those."""
+
 Points = NDArray[np.float64]
 
 
@@ -101,6 +104,7 @@ def _placed_contours(canvas: Canvas, path: Path) -> Iterator[tuple[Place, str, P
     found, others = 0, Counter[str]()
     for uid, name, points in _workspace_contours(path):
         place, structure = canvas.places.get((uid, 0)), known_class(name)
+        structure = None if structure in _ATRIA else structure
         if place is not None and structure is None:
             others[name] += 1
         elif place is not None and structure is not None:

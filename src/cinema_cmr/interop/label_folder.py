@@ -10,7 +10,7 @@ import numpy as np
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import CINE_LABELS, View
+from cinema_cmr.core.vocabulary import CHAMBER_LABELS, CINE_LABELS, View
 from cinema_cmr.datasets.reading import Note, ignore_note
 from cinema_cmr.interop.canvas import Canvas, ReadLabels
 from cinema_cmr.interop.contour_reading import add_contour_files, is_contour_file
@@ -27,6 +27,7 @@ from cinema_cmr.io.walk import paths_below
 __all__ = ["convert_labels", "read_labels"]
 
 _CODES = {label.name: label.code for label in CINE_LABELS}
+_ATRIA = tuple(label.name for label in CHAMBER_LABELS if label not in CINE_LABELS)
 
 
 def convert_labels(
@@ -90,7 +91,7 @@ def read_labels(
     if contours:
         add_contour_files(canvas, contours, images)
     elif masks:
-        add_mask_files(canvas, masks, codes or {code: code for code in _CODES.values()})
+        add_mask_files(canvas, masks, codes)
     else:
         add_dicom_labels(canvas, source)
     return tuple(canvas.painted())
@@ -101,9 +102,14 @@ def _files(source: Path) -> list[Path]:
 
 
 def _write_statement(read: Sequence[ReadLabels], folder: Path, *, contours: bool) -> None:
-    """Write which structures were drawn, where not all were; nothing was said of slices without a contour."""
+    """Write which structures were drawn, where not all of a cine's were; of an atrium, in all of the long axes.
+
+    Nothing was said of slices without a contour.
+    """
     drawn = [name for name in _CODES if all(name in one.drawn for one in read)]
-    partly: dict[str, object] = {} if len(drawn) == len(_CODES) else {"drawn": drawn}
+    planes = [one for one in read if one.cine.view.is_long_axis]
+    atria = [name for name in _ATRIA if planes and all(name in one.drawn for one in planes)]
+    partly: dict[str, object] = {} if len(drawn) == len(_CODES) else {"drawn": [*drawn, *atria]}
     if contours:
         partly["empty_slices"] = "unknown"
     if partly:

@@ -32,12 +32,18 @@ if TYPE_CHECKING:
 __all__ = ["add_dicom_labels", "class_of_structure", "known_class"]
 
 _SEG, _RTSTRUCT = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.481.3"
-_CODES = {"87878005": "lv", "53085002": "rv", "49848007": "myo", "74281007": "myo"}
+_CODES = {
+    **{"87878005": "lv", "53085002": "rv", "49848007": "myo", "74281007": "myo"},
+    **{"82471001": "la", "73829009": "ra"},
+}
 """SNOMED CT code of a segment -> class."""
 _RIGHT = r"(?<![a-z])(?:sa|la)?rv|right"
 """The right ventricle, also as "sarvendocardialContour"."""
 _NAMES = (
-    (None, re.compile(r"atri|\b[lr]a\b|aort|vein|arter|papill|pericard")),
+    (None, re.compile(r"aort|vein|arter|papill|pericard|appendage|atri.*(epi|myo|wall)|(epi|myo|wall).*atri")),
+    ("la", re.compile(r"left atri|atrium left|^la$|^la blood pool$")),
+    ("ra", re.compile(r"right atri|atrium right|^ra$|^ra blood pool$")),
+    (None, re.compile(r"atri|\b[lr]a\b")),
     (None, re.compile(rf"({_RIGHT}).*(epi|myo|wall)|(epi|myo|wall).*({_RIGHT})")),
     ("rv", re.compile(_RIGHT)),
     ("epi", re.compile(r"epi")),
@@ -93,19 +99,20 @@ def class_of_structure(words: str, codes: Iterable[str], file: str) -> str:
     found = known_class(words, codes)
     if found is None:
         raise InputError(
-            f"'{file}' has a structure '{words[:40]}'; expected left ventricle, its myocardium or right ventricle, by"
-            " code or name (endo, epi, RV): rename it, or export without it"
+            f"'{file}' has a structure '{words[:40]}'; expected left ventricle, its myocardium or right ventricle, or"
+            " in a long axis an atrium, by code or name (endo, epi, RV, left atrium): rename it, or export without it"
         )
     return found
 
 
 def known_class(words: str, codes: Iterable[str] = ()) -> str | None:
-    """Return the class of a structure by its SNOMED CT codes, else by its name: "lv", "rv", "myo", "epi", or None.
+    """Return the class of a structure by its SNOMED CT codes, else by its name: "lv", "rv", "myo", "epi", "la", "ra".
 
-    "epi" is the outline of wall and cavity of the LV together; None, any other structure.
+    "epi" is the outline of wall and cavity of the LV together; None, any other structure. "LA" with more words may be
+    a long axis, and is none.
     """
     found = next((_CODES[code] for code in codes if code in _CODES), None)
-    plain = re.sub(r"[\W_]+", " ", words.casefold())
+    plain = re.sub(r"[\W_]+", " ", words.casefold()).strip()
     return found or next((name for name, pattern in _NAMES if pattern.search(plain)), None)
 
 

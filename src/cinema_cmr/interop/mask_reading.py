@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, InputError
-from cinema_cmr.core.vocabulary import CINE_LABELS
+from cinema_cmr.core.vocabulary import CHAMBER_LABELS, CINE_LABELS
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.interop.canvas import Canvas, slice_origin
 from cinema_cmr.io.names import file_stem
@@ -18,7 +18,8 @@ from cinema_cmr.io.nifti.labels import read_placed_labels
 
 __all__ = ["add_mask_files"]
 
-_NAMES = {label.code: label.name for label in CINE_LABELS}
+_NAMES = {label.code: label.name for label in CHAMBER_LABELS}
+_VENTRICLES = tuple(label.code for label in CINE_LABELS)
 _OFF_GRID = 0.2
 """Farthest a voxel of a mask may lie from a pixel of the image, in voxels."""
 
@@ -26,20 +27,35 @@ Grid = tuple[int, NDArray[np.intp]]
 """Slice of the cine, and the voxel of the mask at each of its pixels, (x, y, 3); -1 outside the mask."""
 
 
-def add_mask_files(canvas: Canvas, paths: Sequence[Path], codes: Mapping[int, int]) -> None:
-    """Add masks, translated by `codes` (file code -> our code), to a canvas.
+def add_mask_files(canvas: Canvas, paths: Sequence[Path], codes: Mapping[int, int] | None = None) -> None:
+    """Add masks, translated by `codes` (file code -> our code; None for ours), to a canvas.
 
     A mask's position gives slices and pixels, whatever the order and direction of its axes. A mask of one frame is that
     of the frame in its name, `NAME_frame07`, counted from 0; one with all frames needs none. Raises `GeometryError` for
-    a mask on another grid than every cine's, `InputError` for one whose frame is unknown.
+    a mask on another grid than every cine's, `InputError` for one whose frame is unknown, and for our code of
+    an atrium in another view than a long axis; where `codes` state atria, they are background there.
     """
     for path in paths:
         canvas.source = path
-        array, affine = read_placed_labels(path, codes=codes)
+        array, affine = read_placed_labels(path, codes=codes or {code: code for code in _NAMES})
         number, grids = _fitting_cine(canvas, array.shape, affine, path.name)
+        if not canvas.study.cines[number].view.is_long_axis:
+            array = _without_atria(array, path.name, stated=bool(codes))
         for t, frame in enumerate(_frames(canvas.study.cines[number], array.shape[3], path)):
             for k, voxels in grids:
                 _add_slice(canvas, (number, k, frame), array[..., t], voxels)
+
+
+def _without_atria(labels: NDArray[np.uint8], name: str, *, stated: bool) -> NDArray[np.uint8]:
+    """Return the labels of a view other than a long axis; raises `InputError` for atria that were not `stated`."""
+    is_known = np.isin(labels, (0, *_VENTRICLES))
+    if not stated and not is_known.all():
+        raise InputError(
+            f"'{name}' holds the values {np.unique(labels[~is_known]).tolist()}; expected the label codes"
+            f" {[0, *_VENTRICLES]} in a view that is no long axis: state the codes of the files, --codes 1=lv 2=myo"
+            " 3=rv, and 4=background for what is none of these"
+        )
+    return np.where(is_known, labels, 0).astype(np.uint8)
 
 
 def _add_slice(

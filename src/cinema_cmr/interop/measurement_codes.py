@@ -231,6 +231,7 @@ _WITHOUT_CODE = re.compile(
     r"|long_axis_shortening_[24]c_percent"
     r"|lv_(gcs_(endo|epi)|gls|ls_[234]c)_percent"  # strain from contours: the codes at hand mean tracked tissue
     r"|lv_\w+_uncertainty_ms"
+    r"|la_(volume_(max|min)_ml|volume_max_index_ml_m2|ef_percent)|(la_area_max|ra_area_(max|min))_4c_cm2"
     r"|(infarct|no_reflow|lge|transmurality|rim)\w*"  # late enhancement: no codes of MR
 )
 

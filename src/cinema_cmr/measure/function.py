@@ -22,6 +22,7 @@ __all__ = [
     "MYOCARDIAL_DENSITY_G_ML",
     "Chamber",
     "cardiac_output",
+    "indexed_value",
     "indexed_values",
     "mass_values",
     "ventricle_values",
@@ -212,10 +213,11 @@ def cardiac_output(stroke: Measurement, rate: Measurement) -> Measurement:
 
 def indexed_values(values: Mapping[str, Measurement], surface: Measurement) -> tuple[Measurement, ...]:
     """Return volumes, mass and output per body surface area; absent if either is."""
-    return tuple(_indexed(values[name], indexed, surface) for name, indexed in INDEXED)
+    return tuple(indexed_value(values[name], indexed, surface) for name, indexed in INDEXED)
 
 
-def _indexed(absolute: Measurement, name: str, surface: Measurement) -> Measurement:
+def indexed_value(absolute: Measurement, name: str, surface: Measurement) -> Measurement:
+    """Return a value per body surface area, under its own name; absent if either is."""
     definition = Definition(
         name=name,
         title=f"{absolute.title}, indexed",

@@ -25,12 +25,8 @@ from cinema_cmr.measure.function import (
     ventricle_values,
 )
 from cinema_cmr.measure.key_frames import key_frame_values
-from cinema_cmr.measure.long_axis.measurements import (
-    biplane_mismatch,
-    biplane_values,
-    long_axis_curves,
-    long_axis_values,
-)
+from cinema_cmr.measure.long_axis.all_planes import measure_long_axis
+from cinema_cmr.measure.long_axis.measurements import biplane_mismatch
 from cinema_cmr.measure.papillary import PAPILLARY_RULES, PapillaryRule, with_muscle_in_mass
 from cinema_cmr.measure.phases import Phases, find_phases, override_phases, reconcile_phases
 from cinema_cmr.measure.quality.checks import issue_flags, quality_flags
@@ -38,7 +34,7 @@ from cinema_cmr.measure.quality.context import QualityContext
 from cinema_cmr.measure.rates import rate_values
 from cinema_cmr.measure.scar import measure_scar
 from cinema_cmr.measure.shape import SegmentThickness, segment_thickness, wall_values
-from cinema_cmr.measure.strain import circumferential_curves, circumferential_values, longitudinal_values
+from cinema_cmr.measure.strain import circumferential_curves, circumferential_values
 from cinema_cmr.measure.valve_plane import ValvePlanes, find_valve_planes
 from cinema_cmr.measure.valve_plane_values import (
     describe_valve_planes,
@@ -117,12 +113,12 @@ def measure_study(
     """Measure the predictions of a study; what cannot be measured has no value but a reason.
 
     Volumes and function come from the short-axis mask, with any number of frames; infarct and no-reflow from a scar
-    map (`measure_scar`); long-axis motion from `landmarks`; biplane volumes from 2- and 4-chamber masks. Raises
-    `UsageError` for frames that the study does not have, `GeometryError` for a mask on another grid than its cine,
-    `NoCineError` for a prediction of a view that the study lacks.
+    map (`measure_scar`); long-axis motion from `landmarks`; biplane volumes and atria from 2- and 4-chamber masks.
+    Raises `UsageError` for frames that the study does not have, `GeometryError` for a mask on another grid than its
+    cine, `NoCineError` for a prediction of a view that the study lacks.
     """
     labels = {view: prediction.labels for view, prediction in predictions.items()}
-    return _measure(study, labels, options, landmarks or {}, predictions.get(View.SAX))
+    return _measure(study, labels, options, landmarks or {}, predictions)
 
 
 def measure_masks(
@@ -140,7 +136,7 @@ def measure_masks(
     view = study.view if isinstance(study, Cine) else View.SAX
     by_view = {view: labels} if isinstance(labels, LabelMap) else labels
     whole = Study(name="", cines=(study,)) if isinstance(study, Cine) else study
-    return _measure(whole, by_view, options, landmarks or {}, None)
+    return _measure(whole, by_view, options, landmarks or {}, {})
 
 
 def _measure(
@@ -148,21 +144,17 @@ def _measure(
     labels: Mapping[View, LabelMap],
     options: MeasureOptions,
     landmarks: Mapping[View, Landmarks],
-    prediction: Prediction | None,
+    predictions: Mapping[View, Prediction],
 ) -> Measurements:
     for view, one in labels.items():
         check_same_grid(one, study.cine(view))
-    n_stack = study.cine(View.SAX).n_frames if View.SAX in study else None
-    ed, es = options.ed_frame, options.es_frame
-    long_axis = (
-        *long_axis_values(landmarks, ed=ed, es=es, n_stack=n_stack),
-        *biplane_values(study, labels, ed=ed, es=es, n_stack=n_stack),
-        *longitudinal_values(study, labels),
-    )
+    surface = body_surface_area(study.subject, options.bsa_formula)
+    frames, predicted = (options.ed_frame, options.es_frame), bool(predictions)
+    long_axis = measure_long_axis(study, labels, landmarks, frames=frames, surface=surface, predicted=predicted)
     if View.SAX not in labels:
         values = _short_axis_values(study, _no_stack(), options)
-        return Measurements(measured=(*values, *long_axis), flags=issue_flags(study))
-    cine, mask = study.cine(View.SAX), labels[View.SAX]
+        return Measurements(measured=(*values, *long_axis.measured), flags=(*long_axis.flags, *issue_flags(study)))
+    cine, mask, prediction = study.cine(View.SAX), labels[View.SAX], predictions.get(View.SAX)
     if mask.scheme == "scar":
         return measure_scar(study, mask, prediction=prediction)
     volumes, cut = _volumes(cine, mask, options, landmarks)
@@ -180,7 +172,7 @@ def _measure(
         prediction=prediction,
         landmarks=landmarks,
     )
-    by_name = {value.name: value for value in (*values, *long_axis)}
+    by_name = {value.name: value for value in (*values, *long_axis.measured)}
     of_rules = (
         biplane_mismatch(by_name),
         valve_plane_effect(by_name, volumes.basal_rule),
@@ -188,10 +180,10 @@ def _measure(
         _descent_effect(cine, mask, volumes, options, landmarks),
     )
     return Measurements(
-        measured=(*values, *long_axis),
-        curves={**_volume_curves(volumes), **stack.contours_mm, **long_axis_curves(landmarks, n_frames=cine.n_frames)},
+        measured=(*values, *long_axis.measured),
+        curves={**_volume_curves(volumes), **stack.contours_mm, **long_axis.curves(cine.n_frames)},
         times_ms=cine.frame_times_ms,
-        flags=(*quality_flags(context), *(flag for flag in of_rules if flag is not None)),
+        flags=(*quality_flags(context), *(flag for flag in of_rules if flag is not None), *long_axis.flags),
     )
 
 

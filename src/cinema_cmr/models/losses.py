@@ -88,10 +88,16 @@ def distillation(
 
     Open are background and undrawn classes where nothing is drawn, every class in ignored voxels, and none in a drawn
     structure. The prediction's probabilities are scaled to a sum of one over the open classes, so that an expert's
-    label is never contradicted; the teacher's are not, so that it counts less where it sees a drawn structure. The
-    mean is over voxels with open classes and a teacher; zero where there are none.
+    label is never contradicted; the teacher's are not, so that it counts less where it sees a drawn structure. Of a
+    teacher of fewer classes, the first ones, background stands for the further ones too. The mean is over voxels with
+    open classes and a teacher; zero where there are none.
     """
     is_open = _open_classes(logits, labels, drawn, ignored)
+    n_taught = teacher.shape[1]
+    if n_taught < logits.shape[1]:
+        further = torch.where(is_open[:, n_taught:], logits[:, n_taught:].float(), -torch.inf)
+        background = torch.cat([logits[:, :1].float(), further], dim=1).logsumexp(dim=1, keepdim=True)
+        logits, is_open = torch.cat([background, logits[:, 1:n_taught].float()], dim=1), is_open[:, :n_taught]
     target = torch.where(is_open, teacher.to(torch.float32), 0.0)
     several = is_open.sum(1, keepdim=True) > 1
     # Where a single class or none is open there is nothing to choose; all classes stand in, to avoid infinities.

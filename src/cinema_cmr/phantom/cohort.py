@@ -6,7 +6,7 @@ FOLDER/
   manifest.csv                one row per subject
   subject-0000/
     images/                   sax.nii.gz, lax_4c.nii.gz, ... and Info.cfg; or DICOM, in series folders
-    labels/                   sax.nii.gz, ...: codes of `core.vocabulary.CINE_LABELS`, on the images' grid
+    labels/                   sax.nii.gz, ...: codes of `CINE_LABELS`, in long axes `CHAMBER_LABELS`
     landmarks.json            view -> name -> one point (RAS mm) per frame, null where it is absent
     truth.json                subject, exact values, and the curves they come from
 ```

@@ -71,8 +71,8 @@ def make_demo_study() -> PhantomStudy:
 
 
 def _crop(cine: Cine, labels: LabelMap) -> tuple[Cine, LabelMap]:
-    """Crop a cine and its labels in plane around the middle of the labels."""
-    labelled = np.nonzero(labels.array.any(axis=(2, 3)))
+    """Crop a cine and its labels in plane around the middle of the ventricles."""
+    labelled = np.nonzero(labels.in_scheme("cine").array.any(axis=(2, 3)))
     ranges = []
     for axis in (0, 1):
         size = min(round(_FIELD_MM / cine.spacing_mm[axis]), cine.array.shape[axis])

@@ -43,7 +43,8 @@ class PhantomStudy:
 
     study: Study
     labels: Mapping[View, LabelMap]
-    """0 background, 1 RV, 2 MYO, 3 LV (papillary muscles in the blood pool) in all frames, on the cine's grid."""
+    """All frames on the cine's grid: 0 background, 1 RV, 2 MYO, 3 LV (papillary muscles in the blood pool), and in the
+    long-axis views 4 LA, 5 RA (without veins and appendage)."""
     landmarks: Mapping[View, Landmarks]
     """Landmarks of each imaged view that has any (`core.vocabulary.LANDMARKS`)."""
     truth: Mapping[str, float]
@@ -137,8 +138,9 @@ def _image_view(
     # Memory order follows the computation, slice by slice and frame by frame; the cine is a transposed view of it.
     images = np.empty((nz, len(beat.parts), nx, ny), dtype=np.float32)
     labels = np.empty(images.shape, dtype=np.uint8)
+    with_atria = plane.view.is_long_axis
     for index in range(nz):
-        rendered = render_slice(body, beat, plane, index, tissues=style.signals, flow=style.flow)
+        rendered = render_slice(body, beat, plane, index, tissues=style.signals, flow=style.flow, with_atria=with_atria)
         rng = np.random.default_rng(scan_seed(body.subject.seed, 14, _STREAMS[plane.view], index, scan=scan))
         rendered.signal[:] *= signal_gain(body, plane, index, style)
         images[index], labels[index] = acquire(rendered.signal, style, rng=rng), rendered.labels
@@ -152,4 +154,5 @@ def _image_view(
         slice_thickness_mm=plane.thickness_mm,
         label=f"phantom {plane.view}",
     )
-    return cine, LabelMap(array=labels.transpose(2, 3, 0, 1))
+    scheme = "chambers" if with_atria else "cine"
+    return cine, LabelMap(array=labels.transpose(2, 3, 0, 1), scheme=scheme)

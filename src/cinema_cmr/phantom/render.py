@@ -7,15 +7,16 @@ slice with the weights of its profile; surfaces oblique to a sheet are softened 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cinema_cmr.core.vocabulary import CHAMBER_LABELS
 from cinema_cmr.phantom.anatomy.body import Body
-from cinema_cmr.phantom.anatomy.chambers import Chamber, chamber_depth
+from cinema_cmr.phantom.anatomy.chambers import LEFT_ATRIUM, RIGHT_ATRIUM, Chamber, chamber_depth
 from cinema_cmr.phantom.anatomy.heart import HeartFrame, HeartPoints
 from cinema_cmr.phantom.anatomy.surfaces import FrameSurfaces
 from cinema_cmr.phantom.anatomy.valves import leaflet_share
@@ -33,6 +34,8 @@ _ATRIA_REACH_MM = 85.0
 _UNEVEN_ATRIA_MM = 2.5
 _FAT_OF_CHAMBERS_MM = 1.5
 """Thickness outside the walls of chambers."""
+_CODES = {label.name: label.code for label in CHAMBER_LABELS}
+_CODE_OF_CHAMBER = {LEFT_ATRIUM: _CODES["la"], RIGHT_ATRIUM: _CODES["ra"]}
 _SOFT_MM = 12.0
 """Largest reach of a soft surface beyond itself, at the most oblique crossing of a sheet."""
 _BELOW_VALVES_MM = 25.0
@@ -99,8 +102,11 @@ def render_slice(
     *,
     tissues: Mapping[str, float],
     flow: float,
+    with_atria: bool = False,
 ) -> RenderedSlice:
-    """Render signal and labels of a slice in all frames."""
+    """Render signal and labels of a slice in all frames; the codes are those of "chambers" `with_atria`, else of "cine"
+    (`core.vocabulary.LABEL_SCHEMES`).
+    """
     offsets, weights = sheets(plane.thickness_mm)
     points = np.stack([plane.points(index, offset) for offset in offsets], axis=0)
     edge = float(np.linalg.norm(plane.affine[:3, 0]))
@@ -116,9 +122,8 @@ def render_slice(
     frames = np.repeat(signal[None], len(beat.parts), axis=0)
     labels = np.zeros(frames.shape, dtype=np.uint8)
     for t, part in enumerate(beat.parts):
-        mixed, codes = painter.frame(part)
-        frames[t].reshape(-1)[pixels] = np.tensordot(weights.astype(np.float32), mixed, axes=1)
-        labels[t].reshape(-1)[pixels] = codes
+        frames[t].reshape(-1)[pixels] = np.tensordot(weights.astype(np.float32), painter.frame(part), axes=1)
+        labels[t].reshape(-1)[pixels] = painter.labels(part, with_atria=with_atria)
     return RenderedSlice(signal=frames, labels=labels)
 
 
@@ -195,6 +200,20 @@ class _ChamberPainter:
         _mix(here, self._share(depth), self.blood)
         self.region.put(image, here)
 
+    def label(self, codes: NDArray[np.uint8], chamber: Chamber) -> None:
+        """Write the code of the chamber's own blood over the codes (sheet, pixel), and 0 where else it is painted.
+
+        Veins and the appendage are no part of an atrium.
+        """
+        if not self.region.index.size:
+            return
+        uneven = self.uneven_mm if chamber.is_atrium else 0
+        here = codes.reshape(-1)[self.region.index]
+        here[chamber_depth(chamber, self.region.points) + uneven > -(chamber.wall_mm + _FAT_OF_CHAMBERS_MM)] = 0
+        own = chamber_depth(replace(chamber, joined=()), self.region.points) + uneven
+        here[own > 0] = _CODE_OF_CHAMBER.get(chamber.name, 0)
+        codes.reshape(-1)[self.region.index] = here
+
     def _share(self, depth: Floats) -> Floats:
         inside = depth * self.per_edge
         inside += np.float32(0.5)
@@ -254,15 +273,15 @@ class _HeartPainter:
         self.cavity = _Region(points, _within(points, beat.cavity))
         self.cavity_muscle, self.cavity_blood = self.cavity.select(muscle), self.cavity.select(left_blood)
 
-    def frame(self, part: FrameSurfaces) -> tuple[Floats, NDArray[np.uint8]]:
-        """Return the signal (sheet, pixel) and labels (pixel) of a frame."""
+    def frame(self, part: FrameSurfaces) -> Floats:
+        """Return the signal (sheet, pixel) of a frame."""
         image = self.behind.copy()
         self._paint_sac(image, part)
         for painter, chamber in zip(self.chambers, part.chambers, strict=True):
             painter.paint(image, chamber)
         self._paint_walls(image, part)
         self._paint_cavity(image, part)
-        return image, self._labels(part)
+        return image
 
     def _paint_sac(self, image: Floats, part: FrameSurfaces) -> None:
         """Paint the fat around the heart, inside the pericardium."""
@@ -301,17 +320,26 @@ class _HeartPainter:
         """Return the fraction of each point's surroundings on the ventricular side of the mitral plane."""
         return clip_to_unit(np.float32(0.5) + (points.z - np.float32(frame.left.base_mm)) * self.per_edge)
 
-    def _labels(self, part: FrameSurfaces) -> NDArray[np.uint8]:
-        """Return the label codes of the voxel centres, in the middle sheet."""
+    def labels(self, part: FrameSurfaces, *, with_atria: bool) -> NDArray[np.uint8]:
+        """Return the label codes (pixel) of the voxel centres, in the middle sheet."""
         middle = _sheet(self.points, N_SHEETS // 2)
         frame = part.frame
         below_valve = middle.z >= frame.left.base_mm
-        codes = np.zeros(middle.z.shape, dtype=np.uint8)
-        codes[middle.radius < frame.rv_blood.ravel()[middle.index]] = 1
-        codes[middle.radius < frame.rv_inner.ravel()[middle.index]] = 0
-        codes[below_valve & (middle.radius < frame.epi.ravel()[middle.index])] = 2
-        codes[below_valve & (middle.radius < frame.endo.ravel()[middle.index])] = 3
+        outside_rv = middle.radius < frame.rv_inner.ravel()[middle.index]
+        codes = self._atria(part) if with_atria else np.zeros(middle.z.shape, dtype=np.uint8)
+        codes[~outside_rv & (middle.radius < frame.rv_wall.ravel()[middle.index])] = 0
+        codes[~outside_rv & (middle.radius < frame.rv_blood.ravel()[middle.index])] = _CODES["rv"]
+        codes[below_valve & (middle.radius < frame.epi.ravel()[middle.index])] = _CODES["myo"]
+        codes[below_valve & (middle.radius < frame.endo.ravel()[middle.index])] = _CODES["lv"]
         return codes
+
+    def _atria(self, part: FrameSurfaces) -> NDArray[np.uint8]:
+        """Return the codes (pixel) of the atria in the middle sheet, in the order in which chambers are painted."""
+        codes = np.zeros(self.points.z.shape, dtype=np.uint8)
+        for painter, chamber in zip(self.chambers, part.chambers, strict=True):
+            painter.label(codes, chamber)
+        middle: NDArray[np.uint8] = codes[N_SHEETS // 2]
+        return middle
 
 
 def _draw_blood(seed: int) -> tuple[float, float]:

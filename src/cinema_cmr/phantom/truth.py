@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cinema_cmr.phantom.anatomy.chambers import LEFT_ATRIUM, Chambers
 from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame
 from cinema_cmr.phantom.anatomy.left_ventricle import MYOCARDIAL_DENSITY_G_ML
 from cinema_cmr.phantom.points import mitral_point
@@ -12,7 +13,10 @@ __all__ = ["ground_truth"]
 
 
 def ground_truth(heart: Heart) -> dict[str, float]:
-    """Return volumes, EF, mass, MAPSE, TAPSE and wall thickness; ED at the R wave, ES at the smallest volume."""
+    """Return volumes, EF, mass, MAPSE, TAPSE, wall thickness and volumes of the left atrium.
+
+    ED is at the R wave, ES at the smallest volume.
+    """
     ed = heart.at_ed
     es = heart.frame(heart.left_cycle.systole_ms + heart.left_cycle.relaxation_ms / 2)
     values: dict[str, float] = {}
@@ -27,7 +31,8 @@ def ground_truth(heart: Heart) -> dict[str, float]:
     rate = 60000 / heart.left_cycle.rr_interval_ms
     values["heart_rate_bpm"] = rate
     values["cardiac_output_l_min"] = values["lv_sv_ml"] * rate / 1000
-    return values | _indexed(values, heart) | _long_axis(heart, ed, es) | _thickness(heart, ed, es)
+    measured = _long_axis(heart, ed, es) | _left_atrium(heart, ed, es) | _thickness(heart, ed, es)
+    return values | _indexed(values, heart) | measured
 
 
 def _indexed(values: dict[str, float], heart: Heart) -> dict[str, float]:
@@ -56,6 +61,25 @@ def _long_axis(heart: Heart, ed: HeartFrame, es: HeartFrame) -> dict[str, float]
         "tapse_mm": heart.subject.tapse_mm,
         "long_axis_shortening_percent": 100 * (1 - es.left.length_mm / ed.left.length_mm),
     }
+
+
+def _left_atrium(heart: Heart, ed: HeartFrame, es: HeartFrame) -> dict[str, float]:
+    """Return the volumes of the left atrium up to the mitral plane, without veins and appendage: it is fullest where
+    the ventricle is emptiest."""
+    largest, least = (_left_atrium_ml(heart, frame) for frame in (es, ed))
+    return {
+        "la_volume_max_ml": largest,
+        "la_volume_min_ml": least,
+        "la_ef_percent": 100 * (largest - least) / largest,
+        "la_volume_max_index_ml_m2": largest / heart.subject.body_surface_m2,
+    }
+
+
+def _left_atrium_ml(heart: Heart, frame: HeartFrame) -> float:
+    """Return the volume of the smooth ellipsoid on the atrial side of the mitral plane."""
+    atrium = next(one for one in Chambers(heart=heart).at(frame) if one.name == LEFT_ATRIUM)
+    depth = np.clip((frame.left.base_mm - atrium.centre[2]) / atrium.size[2], -1, 1)
+    return float(np.pi * np.prod(atrium.size) * (2 / 3 + depth - depth**3 / 3) / 1000)
 
 
 def _thickness(heart: Heart, ed: HeartFrame, es: HeartFrame) -> dict[str, float]:

@@ -49,7 +49,7 @@ class ExtraModels:
     """Models in addition to the segmentation model; None for no such model."""
 
     long_axis: str | None = None
-    """Long-axis masks and biplane volumes."""
+    """Long-axis masks, biplane volumes, atria."""
     landmarks: str | None = "cinema-lax"
     """Hinge points, apex; 2C experimental."""
     disease: str | None = "cinema-disease"

@@ -8,11 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, overload
 
+from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.pipeline.moved_points import taken_back
 from cinema_cmr.pipeline.remeasure import Corrections, paths_by_view, remeasure
-from cinema_cmr.pipeline.restored_parts import label_scheme, stored_options
+from cinema_cmr.pipeline.restored_parts import stored_labels, stored_options
 from cinema_cmr.pipeline.results_folder import StoredResults, read_results
 from cinema_cmr.report.comparison.compared import ComparedSide
 from cinema_cmr.report.comparison.results_comparison import ResultsComparison, compare_sides
@@ -105,7 +106,7 @@ def compare_with_model(folder: Path | str) -> ResultsComparison:
         title="model",
         record=build_record(replace(analysis, edits=None)),
         run=replace(stored.run, options=options),
-        labels={view: stored.labels(view, mask) for view, mask in masks.items()},
+        labels=_labels(stored, masks),
     )
     return compare_sides(model, reader)
 
@@ -123,6 +124,9 @@ def _side(stored: StoredResults, title: str) -> ComparedSide:
         run=stored.run,
         study=stored.study,
         grids=stored.grids,
-        labels={view: stored.labels(view, stored.folder / mask_file(view)) for view in stored.grids},
-        scheme=label_scheme(stored.record),
+        labels=_labels(stored, {view: stored.folder / mask_file(view) for view in stored.grids}),
     )
+
+
+def _labels(stored: StoredResults, masks: Mapping[View, Path]) -> dict[View, LabelMap]:
+    return {view: stored_labels(stored.labels(view, mask), stored.record, view) for view, mask in masks.items()}

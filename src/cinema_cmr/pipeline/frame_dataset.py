@@ -58,7 +58,10 @@ class FrameDataset(Dataset[Frame]):
         self.view, self.n_slices = View.parse(view), n_slices
         studies, self.left_out = _studies_with_masks(name, Path(root), part, self.view)
         grid = Grid(spacing_mm=spacing_mm, size=size)
-        scheme, modality = studies[0].labels[self.view].scheme, studies[0].study.modality
+        schemes = [study.labels[self.view].scheme for study in studies]
+        # In some long-axis masks the atria may not have been drawn.
+        scheme = "chambers" if "chambers" in schemes else schemes[0]
+        modality = studies[0].study.modality
         config = SegmentConfig(grid=grid, view=self.view, label_scheme=scheme, modality=modality)
         self._task = SegmentTask(config, nn.Identity())
         self._frames: list[SegmentExample] = [frame for study in studies for frame in self._task.examples(study)]

@@ -26,7 +26,6 @@ from cinema_cmr.measure.normal_ranges import NORMAL_RANGES, ranges_of_rule
 from cinema_cmr.pipeline.moved_points import move_points
 from cinema_cmr.pipeline.restored_parts import (
     complete_options,
-    label_scheme,
     measure_again,
     stored_options,
     stored_prediction,
@@ -77,9 +76,9 @@ def remeasure(results: Path | str, corrections: Corrections, *, now: datetime | 
     with watch.stage("remeasure"):
         stored = read_results(results, corrections.images)
         files = _mask_files(stored, corrections.masks)
-        scheme = label_scheme(stored.record)
         labels = {view: _labels(stored, view, path, empty=corrections.empty_masks) for view, path in files.items()}
-        predictions = {one.view: stored_prediction(one, labels[one.view], scheme) for one in stored.record.predictions}
+        record = stored.record
+        predictions = {one.view: stored_prediction(one, labels[one.view], record) for one in record.predictions}
         options, subject = _options(stored, corrections)
         _check_image(stored, options)
         study = replace(stored.study, subject=subject)

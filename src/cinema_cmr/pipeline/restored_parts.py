@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.annotation import LabelMap, Landmarks
+from cinema_cmr.core.annotation import LabelMap, Landmarks, without_empty_atria
 from cinema_cmr.core.results import (
     Flag,
     HeartLocation,
@@ -32,8 +31,10 @@ __all__ = [
     "complete_options",
     "label_scheme",
     "measure_again",
+    "n_label_codes",
     "scheme_codes",
     "stored_array",
+    "stored_labels",
     "stored_landmarks",
     "stored_measurements",
     "stored_options",
@@ -56,14 +57,30 @@ _OF_ITS_MASKS = ("heart-exceeds-fov", "low-confidence", "removed-components")
 _SAID = " (of the model's own masks)"
 
 
-def label_scheme(record: StudyRecord) -> Literal["cine", "scar"]:
-    """Return the scheme of the masks' codes."""
-    return "scar" if record.study.modality == "lge" else "cine"
+def label_scheme(record: StudyRecord, view: View) -> str:
+    """Return the scheme of the codes that a view's mask may hold.
+
+    Masks of long-axis planes of a cine may have the atria: those of models and readers that leave them out are in the
+    scheme "cine", whose codes are the first of "chambers" (`stored_labels`).
+    """
+    if record.study.modality == "lge":
+        return "scar"
+    return "chambers" if view.is_long_axis else "cine"
 
 
 def scheme_codes(scheme: str) -> dict[int, int]:
     """Return the codes that a mask of a scheme may hold, each standing for itself."""
     return {label.code: label.code for label in LABEL_SCHEMES[scheme]}
+
+
+def n_label_codes(record: StudyRecord, view: View) -> int:
+    """Return the number of codes that a view's mask may hold, background included."""
+    return 1 + max(scheme_codes(label_scheme(record, view)))
+
+
+def stored_labels(array: NDArray[np.uint8], record: StudyRecord, view: View) -> LabelMap:
+    """Return a mask of a view that was read or edited, as a label map: of a cine's scheme where it has no atrium."""
+    return without_empty_atria(LabelMap(array=array, scheme=label_scheme(record, view)))
 
 
 def stored_measurements(record: StudyRecord) -> Measurements:
@@ -107,11 +124,11 @@ def stored_landmarks(record: StudyRecord) -> dict[View, LandmarkPrediction]:
     }
 
 
-def stored_prediction(one: PredictionRecord, labels: NDArray[np.uint8], scheme: str) -> Prediction:
+def stored_prediction(one: PredictionRecord, labels: NDArray[np.uint8], record: StudyRecord) -> Prediction:
     """Return a prediction with these labels; its model's field of view and threshold of confidence are unknown."""
     return Prediction(
         view=one.view,
-        labels=LabelMap(array=labels, scheme=scheme),
+        labels=stored_labels(labels, record, one.view),
         confidence=stored_array(one.confidence).astype(np.float32),
         location=HeartLocation(centre=one.centre_voxels, method=one.location_method, evidence=one.evidence),
         removed_components=tuple(RemovedComponent(**vars(part)) for part in one.removed_components),

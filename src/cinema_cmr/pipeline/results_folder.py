@@ -72,7 +72,7 @@ class StoredResults:
         `UnreadableFileError` for a damaged file.
         """
         grid = self.grids[view]
-        codes = scheme_codes(label_scheme(self.record))
+        codes = scheme_codes(label_scheme(self.record, view))
         header = stored_header(grid)
         return read_label_codes(path, grid.shape, codes=codes, image_header=header, placed=grid.orientation_known)
 

@@ -96,10 +96,9 @@ def _prediction(one: PredictionRecord, cine: Cine, results: Path, record: StudyR
     path = results / one.mask
     if not path.exists():
         raise MissingFileError(f"'{results.name}' has no {one.mask}; expected the masks of the run: analyse it again")
-    scheme = label_scheme(record)
-    array = read_label_codes(path, cine.shape, codes=scheme_codes(scheme))
+    array = read_label_codes(path, cine.shape, codes=scheme_codes(label_scheme(record, one.view)))
     _check_place(path, cine)
-    return stored_prediction(one, array, scheme)
+    return stored_prediction(one, array, record)
 
 
 def _check_place(path: Path, cine: Cine) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from cinema_cmr.core.analysis import Analysis
 from cinema_cmr.core.safe_text import printable
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import CINE_LABELS, View
+from cinema_cmr.core.vocabulary import CINE_LABELS, LABEL_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import is_dicom, quiet_pydicom
@@ -80,16 +80,16 @@ def thumbnail(analysis: Analysis) -> bytes:
     plane, codes = plane[box], codes[box]
     low, high = np.percentile(plane, _GREY_PERCENTILES) if plane.size else (0, 1)
     grey = (np.clip((plane - low) / max(high - low, 1e-6), 0, 1) * 255).astype(np.uint8)
-    return _png(grey, codes)
+    return _png(grey, codes, "cine" if prediction is None else prediction.labels.scheme)
 
 
-def _png(grey: NDArray[np.uint8], codes: NDArray[np.uint8]) -> bytes:
+def _png(grey: NDArray[np.uint8], codes: NDArray[np.uint8], scheme: str) -> bytes:
     scale = _THUMBNAIL / max(grey.shape)
     size = tuple(max(1, round(n * scale)) for n in grey.shape)
     image = Image.fromarray(grey.T).resize((size[0], size[1]), Image.Resampling.BILINEAR).convert("RGB")
     large = np.asarray(Image.fromarray(codes.T).resize((size[0], size[1]), Image.Resampling.NEAREST))
     pixels = np.array(image)
-    for label in CINE_LABELS:
+    for label in LABEL_SCHEMES[scheme]:
         pixels[_edge(large == label.code)] = tuple(bytes.fromhex(label.colour.lstrip("#")))
     stream = io.BytesIO()
     Image.fromarray(pixels).quantize(64, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)

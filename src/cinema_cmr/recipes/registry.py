@@ -41,6 +41,7 @@ RECIPES_OF_TASKS: dict[str, dict[str, Callable[[], Experiment]]] = {
         "scar-unet": Recipe("segmentation:scar_unet"),
         "scar-unetr": Recipe("segmentation:scar_unetr"),
         "lax-mask-unet": Recipe("segmentation:lax_mask_unet"),
+        "lax-chambers-unet": Recipe("segmentation:lax_chambers_unet"),
         "lax-mask-unetr": Recipe("segmentation:lax_mask_unetr"),
     },
     "landmark": {

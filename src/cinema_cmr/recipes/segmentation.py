@@ -16,7 +16,16 @@ from cinema_cmr.models.vit import vit_size
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.tasks.segment import SegmentConfig
 
-__all__ = ["lax_mask_unet", "lax_mask_unetr", "sax_unet", "sax_unet_synthetic", "sax_unetr", "scar_unet", "scar_unetr"]
+__all__ = [
+    "lax_chambers_unet",
+    "lax_mask_unet",
+    "lax_mask_unetr",
+    "sax_unet",
+    "sax_unet_synthetic",
+    "sax_unetr",
+    "scar_unet",
+    "scar_unetr",
+]
 
 
 _SAX_GRID = Grid(spacing_mm=1.5, size=(112, 112))
@@ -117,6 +126,13 @@ def lax_mask_unet() -> Experiment:
     names = [str(view) for view in _LAX_VIEWS]
     network = UNet2dConfig(view=names[0], also=tuple(names[1:]), out_chans=4, chans=(24, 48, 96, 160, 224))
     return Experiment(name="lax-mask-unet", task=_LAX_TASK, architecture="unet2d", network=network, train=_LAX_TRAIN)
+
+
+def lax_chambers_unet() -> Experiment:
+    """Network of `lax_mask_unet` for ventricles and atria."""
+    task = replace(_LAX_TASK, label_scheme="chambers")
+    network = replace(lax_mask_unet().network, out_chans=task.n_classes)
+    return Experiment(name="lax-chambers-unet", task=task, architecture="unet2d", network=network, train=_LAX_TRAIN)
 
 
 def lax_mask_unetr() -> Experiment:

@@ -21,6 +21,7 @@ from cinema_cmr.recipes.encoder_sizes import wrong_size_message
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.published_size import has_published_size
 from cinema_cmr.recipes.registry import RECIPES, recipe
+from cinema_cmr.tasks.segment import SegmentConfig
 
 __all__ = ["first_network", "other_pixels", "with_sizes_of"]
 
@@ -55,8 +56,9 @@ def first_network(experiment: Experiment, start: LoadedModel | None) -> nn.Modul
 def with_sizes_of(experiment: Experiment, start: LoadedModel | None) -> Experiment:
     """Return the experiment with sizes of the start where the recipe's own would leave its weights behind.
 
-    That is the decoder of an autoencoder that was pre-trained with lessons, for a ConvUNetR of the same views, and the
-    channels of a U-Net, for one of the recipe's own channels.
+    That is the decoder of an autoencoder that was pre-trained with lessons, for a ConvUNetR of the same views, the
+    channels of a U-Net, for one of the recipe's own channels, and the atria of a U-Net that has them beside the
+    structures of the recipe.
     """
     network = experiment.network
     if start is None:
@@ -65,8 +67,18 @@ def with_sizes_of(experiment: Experiment, start: LoadedModel | None) -> Experime
         return replace(experiment, network=_with_decoder_of(network, start.model))
     if isinstance(network, UNet2dConfig) and isinstance(start.model, UNet2d) and _is_own_size(experiment):
         sizes = start.model.config
-        return replace(experiment, network=replace(network, chans=sizes.chans, across=sizes.across))
-    return experiment
+        experiment = replace(experiment, network=replace(network, chans=sizes.chans, across=sizes.across))
+    return _with_atria_of(experiment, start)
+
+
+def _with_atria_of(experiment: Experiment, start: LoadedModel) -> Experiment:
+    network, task = experiment.network, experiment.task
+    if not (isinstance(network, UNet2dConfig) and isinstance(task, SegmentConfig)):
+        return experiment
+    if (task.label_scheme, start.card.label_scheme) != ("cine", "chambers"):
+        return experiment
+    task = replace(task, label_scheme=start.card.label_scheme)
+    return replace(experiment, task=task, network=replace(network, out_chans=task.n_classes))
 
 
 def _with_decoder_of(network: ConvUNetRConfig, source: CineMA) -> ConvUNetRConfig:
@@ -112,6 +124,8 @@ def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) 
         if (member.card.architecture, _shape_values(_values_of(member))) == wanted:
             network.load_state_dict(member.model.state_dict())
             return
+    if _load_ventricles(network, experiment, start):
+        return
     if isinstance(start.model, CineMA) and isinstance(network, CineMA) and _same_parts(network, start.model):
         network.load_state_dict(_without_tables(start.model), strict=False)
         return
@@ -127,6 +141,22 @@ def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) 
         f"weights '{start.card.name}' are of {start.card.architecture} in another size than recipe"
         f" '{experiment.name}' ({experiment.architecture}); choose the recipe they were made with"
     )
+
+
+def _load_ventricles(network: nn.Module, experiment: Experiment, start: LoadedModel) -> bool:
+    """Load a U-Net of a cine's structures into one of all chambers, whose last layer keeps its own atria."""
+    if not (isinstance(network, UNet2d) and isinstance(start.model, UNet2d)):
+        return False
+    alike = replace(start.model.config, out_chans=network.config.out_chans)
+    if _shape_values(config_values(alike)) != _shape_values(config_values(network.config)):
+        return False
+    task = experiment.task
+    if not isinstance(task, SegmentConfig) or (start.card.label_scheme, task.label_scheme) != ("cine", "chambers"):
+        return False
+    state = network.state_dict()
+    for name, weights in start.model.state_dict().items():
+        state[name][: len(weights)] = weights
+    return True
 
 
 def _same_parts(network: CineMA, start: CineMA) -> bool:

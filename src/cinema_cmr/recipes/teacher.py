@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cinema_cmr.core.annotation import SoftLabels
+from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
@@ -49,14 +50,16 @@ def chosen_teacher(
     config, start = experiment.task, experiment.start if start is None else start
     if options.teacher is not None or start is None or not isinstance(config, SegmentConfig):
         return None if options.teacher == NO_TEACHER else options.teacher
-    if not any(needs_teacher(study, view, other_frames=False) for study in studies for view in config.views):
-        return None
     card = start.card if isinstance(start, LoadedModel) else model_card(start)
     if (
         task_type(card).config is not SegmentConfig
-        or card.label_scheme != config.label_scheme
+        or not _can_teach(card, config)
         or not set(config.views) & set(card.grids)
     ):
+        return None
+    scheme = _scheme_with(card, config)
+    pairs = [(study, view) for study in studies for view in config.views]
+    if not any(needs_teacher(study, view, other_frames=False, scheme=scheme) for study, view in pairs):
         return None
     note(f"teacher: {card.name}, the start, for what was not drawn (--teacher {NO_TEACHER}: nothing is)")
     return start
@@ -82,7 +85,7 @@ def with_teacher(
         raise UsageError(f"--teacher with the recipe '{experiment.name}'; expected a recipe of the task 'segment'")
     train = experiment.train
     segmenter = load_segmenter(teacher, device=train.accelerator, precision=train.precision, tta=tta)
-    if segmenter.card.label_scheme != config.label_scheme:
+    if not _can_teach(segmenter.card, config):
         raise UsageError(
             f"teacher '{segmenter.card.name}' predicts labels of scheme '{segmenter.card.label_scheme}'; expected"
             f" '{config.label_scheme}', that of the recipe"
@@ -95,22 +98,34 @@ def with_teacher(
     return replace(data, train=studies, teachers={segmenter.card.name: segmenter.card.licence})
 
 
-def needs_teacher(annotated: AnnotatedStudy, view: View, *, other_frames: bool) -> bool:
-    """Return whether anything of a view was not drawn; frames without labels count with `other_frames`."""
+def _can_teach(card: ModelCard, config: SegmentConfig) -> bool:
+    """Whether the model's structures are the run's; of all chambers the cine's are a part."""
+    return card.label_scheme == config.label_scheme or {card.label_scheme, config.label_scheme} == {"cine", "chambers"}
+
+
+def _scheme_with(card: ModelCard, config: SegmentConfig) -> str:
+    """Return the label scheme of a run that may take the atria of such a model."""
+    return "chambers" if "chambers" in (card.label_scheme, config.label_scheme) else config.label_scheme
+
+
+def needs_teacher(annotated: AnnotatedStudy, view: View, *, other_frames: bool, scheme: str = "cine") -> bool:
+    """Return whether anything of a view was not drawn of all structures of a scheme; frames without labels count with
+    `other_frames`."""
     labels = annotated.labels.get(view)
     if labels is None or view not in annotated.study:
         return other_frames
     drawn_frames = annotated.labelled_frames[view]
     unlabelled = len(drawn_frames) < annotated.study.cine(view).n_frames
-    return (other_frames and unlabelled) or not labels.select(drawn_frames).is_complete
+    return (other_frames and unlabelled) or not labels.select(drawn_frames).in_scheme(scheme).is_complete
 
 
 def _taught(annotated: AnnotatedStudy, config: SegmentConfig, segmenter: Segmenter, folder: Path) -> AnnotatedStudy:
+    scheme = _scheme_with(segmenter.card, config)
     soft: Mapping[View, SoftLabels] = {
         view: cached_soft_labels(annotated.study.cine(view), segmenter, folder)
         for view in config.views
         if view in annotated.study
         and view in segmenter.card.grids
-        and needs_teacher(annotated, view, other_frames=config.soft_frames > 0)
+        and needs_teacher(annotated, view, other_frames=config.soft_frames > 0, scheme=scheme)
     }
     return replace(annotated, soft_labels=soft) if soft else annotated

@@ -100,7 +100,7 @@ class _LabelledDataOptions:
     add_data: list[str] = field(default_factory=list, metadata={"metavar": "NAME:FOLDER"})
     """a further dataset to train on and validate with; may be repeated"""
     repeat: list[str] = field(default_factory=list, metadata={"metavar": "NAME=TIMES"})
-    """use the studies of one of several datasets so many times an epoch"""
+    """use the studies of one of several datasets, or folders, so many times an epoch"""
     cycles: bool = option(False)
     """add unlabelled frames of the training patients' whole cycles, with --teacher"""
     codes: list[str] = field(default_factory=list, metadata={"metavar": "CODE=NAME", "nargs": "+"})

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from cinema_cmr.core.vocabulary import CINE_LABELS, SCAR_LABELS
+from cinema_cmr.core.vocabulary import CHAMBER_LABELS, CINE_LABELS, SCAR_LABELS
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.contours import loops, smooth_masks
 from cinema_cmr.report.display import Box, Labels, window
@@ -154,6 +154,11 @@ def _outlined_cine(labels: Labels) -> dict[str, NDArray[np.bool_]]:
     return {"rv": labels == codes["rv"], "myo": whole, "lv": labels == codes["lv"]}
 
 
+def _outlined_chambers(labels: Labels) -> dict[str, NDArray[np.bool_]]:
+    codes = {label.name: label.code for label in CHAMBER_LABELS}
+    return {**_outlined_cine(labels), **{name: labels == codes[name] for name in ("la", "ra")}}
+
+
 def _outlined_scar(labels: Labels) -> dict[str, NDArray[np.bool_]]:
     codes = {label.name: label.code for label in SCAR_LABELS}
     core = labels == codes["no_reflow"]
@@ -163,7 +168,7 @@ def _outlined_scar(labels: Labels) -> dict[str, NDArray[np.bool_]]:
     return {"myo": (wall | cavity) & wall.any(axis=(0, 1)), "lv": cavity, "infarct": lesion, "no_reflow": core}
 
 
-_OUTLINED = {"cine": _outlined_cine, "scar": _outlined_scar}
+_OUTLINED = {"cine": _outlined_cine, "chambers": _outlined_chambers, "scar": _outlined_scar}
 
 
 def _paths_of(

@@ -33,6 +33,8 @@ _CURVE_PLOTS = (
         "mm",
         {"long_axis_length_4c_mm": ("axis_4c", "4C"), "long_axis_length_2c_mm": ("axis_2c", "2C")},
     ),
+    ("Left atrial volume", "ml", {"la_volume_ml": ("la", "LA")}),
+    ("Right atrial area, 4-chamber", "cm²", {"ra_area_4c_cm2": ("ra", "RA")}),
     ("Myocardial volume", "ml", {"myo_volume_ml": ("myo", "MYO"), "lv_myo_volume_ml": ("myo", "MYO")}),
 )
 """Title and unit of each plot, then curve name -> key of its colour and its label."""
@@ -71,6 +73,7 @@ def report_html(analysis: Analysis, record: StudyRecord) -> str:
             flags=_by_severity(record.flags),
             issues=_by_severity(record.issues),
             pictures=pictures,
+            atria=[outline for outline in OUTLINES["chambers"] if outline[0] in pictures.atria],
             player=_player(record, pictures),
             curves=_curve_plots(record),
             segments=segment_plots(record.measurements),
@@ -89,8 +92,9 @@ def report_html(analysis: Analysis, record: StudyRecord) -> str:
 
 
 def _scheme(analysis: Analysis) -> str:
-    """Return the label scheme of the outlines; a report shows one."""
-    return next((prediction.labels.scheme for prediction in analysis.predictions.values()), "cine")
+    """Return the label scheme of the outlines that all views share: the atria stand in a legend of the long axes."""
+    schemes = {prediction.labels.scheme for prediction in analysis.predictions.values()} - {"chambers"}
+    return next(iter(schemes), "cine")
 
 
 def _ranges_of_subject(analysis: Analysis) -> NormalRanges:
@@ -155,6 +159,12 @@ class _Pictures:
         """Return whether any slice of the stack has an outline of this name."""
         films = [sheet.film for sheet in self.sheets] + ([self.stack] if self.stack else [])
         return any(name in tile.paths for film in films for tile in film.tiles)
+
+    @property
+    def atria(self) -> list[str]:
+        """Outlines of atria that any view has in any frame."""
+        tiles = [tile for view in self.views for tile in view.film.tiles]
+        return [name for name in ("la", "ra") if any(any(tile.paths.get(name, ())) for tile in tiles)]
 
     def moving(self) -> Iterator[tuple[str, Film, Tile]]:
         """Yield key, film and tile of everything that the player moves."""
@@ -231,6 +241,7 @@ def _curve_plots(record: StudyRecord) -> list[dict[str, str]]:
 
 
 def _marks(key: str, frames: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
-    """Return ED and ES of one ventricle's own curve."""
+    """Return ED and ES of one ventricle's own curve, or the extremes of an atrium's volume."""
     names = {"ED": f"{key}_edv_ml", "ES": f"{key}_esv_ml"}
+    names |= {text: f"{key}_volume_{text}_ml" for text in ("max", "min")}
     return {text: frames[name][0] for text, name in names.items() if frames.get(name)}

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from cinema_cmr.core.vocabulary import CINE_LABELS, SCAR_LABELS
+from cinema_cmr.core.vocabulary import CHAMBER_LABELS, CINE_LABELS, SCAR_LABELS
 from cinema_cmr.report.frames import UNITS_PER_PIXEL
 from cinema_cmr.report.markdown import number_text
 from cinema_cmr.report.wording import change, counted, number, sentence, spans, unit_text, words
 
 __all__ = ["OUTLINES", "page_environment"]
 
-_OUTLINE_TITLES = {"rv": "right ventricular cavity", "myo": "epicardium", "lv": "left ventricular cavity"}
+_OUTLINE_TITLES = {
+    "rv": "right ventricular cavity",
+    "myo": "epicardium",
+    "lv": "left ventricular cavity",
+    "la": "left atrial cavity",
+    "ra": "right atrial cavity",
+}
 
-_CINE = tuple((label.name, _OUTLINE_TITLES[label.name], label.colour) for label in CINE_LABELS)
+_CHAMBERS = tuple((label.name, _OUTLINE_TITLES[label.name], label.colour) for label in CHAMBER_LABELS)
 _COLOURS = {label.name: label.colour for label in SCAR_LABELS}
 
 OUTLINES: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "cine": _CINE,
+    "cine": _CHAMBERS[: len(CINE_LABELS)],
+    "chambers": _CHAMBERS,
     "scar": (
         ("no_reflow", "no-reflow", _COLOURS["no_reflow"]),
         ("infarct", "infarct, no-reflow included", _COLOURS["infarct"]),

@@ -9,7 +9,7 @@ __all__ = ["change", "counted", "number", "sentence", "spans", "unit_text", "wor
 
 _WHOLE = ("ml", "ml/m²", "g", "g/m²", "ms", "bpm", "1/min", "ml/s", "frame")
 """Units whose tenths mean nothing here."""
-_CAPITALS = re.compile(r"\b(ed|es|ef|lv|rv|sv|edv|esv|sax|lax|rr|aha)\b")
+_CAPITALS = re.compile(r"\b(ed|es|ef|lv|rv|la|ra|sv|edv|esv|sax|lax|rr|aha)\b")
 
 
 def number(value: float | None, unit: str) -> str:

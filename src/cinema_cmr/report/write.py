@@ -73,6 +73,7 @@ def _write_masks(analysis: Analysis, draft: Path) -> None:
         input_sha256=run.input_sha256 or "", model_sha256=run.model_hash or "", options=run.inference_settings
     )
     corrected = {edit.view for edit in analysis.edits.masks} if analysis.edits else set()
+    schemes = {prediction.labels.scheme for prediction in analysis.predictions.values()}
     for view, prediction in analysis.predictions.items():
         mask, own = draft / mask_file(view), draft / model_mask_file(view)
         if not mask.exists():
@@ -80,7 +81,9 @@ def _write_masks(analysis: Analysis, draft: Path) -> None:
             write_mask(prediction.labels, analysis.study[view], mask, note=described)
         if not own.exists():
             _copy_files({model_mask_file(view): mask}, draft)
-        for name, text in label_tables(prediction.labels.scheme).items():
+        # One table for all masks: that of the chambers has the names of every cine mask.
+        scheme = "chambers" if "chambers" in schemes else prediction.labels.scheme
+        for name, text in label_tables(scheme).items():
             write_text(mask.with_name(name), text, overwrite=True)
 
 

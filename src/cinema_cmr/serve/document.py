@@ -50,7 +50,7 @@ def study_document(study: OpenedStudy, key: str) -> dict[str, Json]:
             "id": key,
             "name": record.study.name,
             "modality": record.study.modality,
-            "scheme": label_scheme(record),
+            "scheme": label_scheme(record, View.SAX),
             "notice": NOTICE,
             "subject": record.subject,
             "model": record.model,
@@ -155,6 +155,7 @@ def _view(view: OpenedView, stack: OpenedView | None) -> dict[str, object]:
         "window": view.window,
         "box": view.box,
         "has_mask": view.labels is not None,
+        "scheme": view.scheme,
         "labels": labels,
         "slice_lines": _slice_lines(view, stack) if lines and stack is not None else [],
     }

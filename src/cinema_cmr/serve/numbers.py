@@ -26,7 +26,6 @@ from cinema_cmr.measure.volumes import CODES, Volumes
 from cinema_cmr.pipeline.moved_points import move_points
 from cinema_cmr.pipeline.restored_parts import (
     complete_options,
-    label_scheme,
     measure_again,
     stored_options,
     stored_prediction,
@@ -106,9 +105,8 @@ def measure_all(
     """
     cines = tuple(cine for cine, _ in parts.values())
     study = Study(name="", cines=cines, subject=record.subject, modality=record.study.modality, issues=record.issues)
-    scheme = label_scheme(record)
     predictions = {
-        one.view: stored_prediction(one, parts[one.view][1].array, scheme)
+        one.view: stored_prediction(one, parts[one.view][1].array, record)
         for one in record.predictions
         if one.view in parts
     }

@@ -19,7 +19,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.measure.volumes import BasalRule
 from cinema_cmr.pipeline.moved_points import check_point
-from cinema_cmr.pipeline.restored_parts import label_scheme, stored_measurements, stored_options
+from cinema_cmr.pipeline.restored_parts import stored_measurements, stored_options
 from cinema_cmr.pipeline.results_folder import is_mask_changed
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
 from cinema_cmr.report.record.review import REVIEW_FILE, Review, read_review, write_review
@@ -106,6 +106,11 @@ class OpenedStudy:
         self.forget()
 
     @property
+    def is_cine(self) -> bool:
+        """Whether it has a cycle, with ED, ES and a base; a late-enhancement image has none."""
+        return self.record.study.modality == "cine"
+
+    @property
     def moved_points(self) -> tuple[MovedPoint, ...]:
         """Landmarks that lie elsewhere than in the results: moved here, or taken back to the model's own."""
         return moved_points(self.record, self.review)
@@ -165,13 +170,7 @@ class OpenedStudy:
     def quick_numbers(self) -> Measurements:
         """Return volumes, function and mass of the stack at once; everything else is in `numbers`."""
         stack = self.views.get(View.SAX)
-        if (
-            self.is_in_results
-            or self.measured is not None
-            or stack is None
-            or stack.labels is None
-            or stack.scheme != "cine"
-        ):
+        if self.is_in_results or self.measured is not None or stack is None or stack.labels is None or not self.is_cine:
             return self.numbers()
         if self.quick is None:
             if self.counted is None:
@@ -216,7 +215,7 @@ class OpenedStudy:
 
     def check_basal_rule(self, rule: BasalRule | None) -> None:
         """Raise `InputError` for a basal rule of a late-enhancement study."""
-        if rule is not None and label_scheme(self.record) != "cine":
+        if rule is not None and not self.is_cine:
             raise InputError("basal rule of a late-enhancement study; expected that of a cine: leave it out")
 
     def check_frames(self, ed: int | None, es: int | None, *, anew: bool = False) -> None:
@@ -226,7 +225,7 @@ class OpenedStudy:
         """
         given = {"ed_frame": ed, "es_frame": es}
         for frame in (one for one in given.values() if one is not None):
-            if label_scheme(self.record) != "cine":
+            if not self.is_cine:
                 raise InputError("ED or ES of a late-enhancement study; expected those of a cine: leave them out")
             if not 0 <= frame < self.n_frames:
                 raise InputError(f"frame {frame}; expected 0 to {self.n_frames - 1}")

@@ -55,6 +55,7 @@ class OpenedView:
     """(x, y) of the picture -> flat index of the stored slice (x, y)."""
     stored_shape: tuple[int, int]
     scheme: str
+    """Scheme of the codes that the mask may hold."""
     own: Labels | None
     """(x, y, z, t) the model's labels; None for a view without a mask."""
     labels: Labels | None
@@ -140,7 +141,7 @@ def open_view(
     `heart_mm` is the heart's centre (RAS mm), around which a view without labels is shown.
     """
     grid = read_nifti_grid(image, view=view)
-    scheme = label_scheme(record)
+    scheme = label_scheme(record, view)
     stored = None if mask is None else read_codes(mask, grid.shape, scheme)
     cine = _with_record(grid, record)
     raw, scaling = _read_pixels(image, grid.shape)

@@ -64,16 +64,17 @@ def mask_examples(
 ) -> list[SegmentExample]:
     """Return an example for each labelled frame of a view, and for `n_soft_frames` others with a teacher's labels.
 
-    The latter are spread evenly over the frames without an expert's labels. `of_view` follows the study's name in
+    Labels of a cine's structures and of all chambers stand for each other (`LabelMap.in_scheme`). The latter are spread
+    evenly over the frames without an expert's labels. `of_view` follows the study's name in
     those of the examples. Raises `InputError` for labels of another
     scheme, `GeometryError` for labels on another grid than the cine.
     """
     cine, labels, soft = annotated.study.cine(view), annotated.labels.get(view), annotated.soft_labels.get(view)
-    for given in (labels, soft):
-        if given is not None and given.scheme != scheme:
-            raise InputError(
-                f"study '{annotated.study.name}' has labels of scheme '{given.scheme}'; expected '{scheme}'"
-            )
+    try:
+        labels = None if labels is None else labels.in_scheme(scheme)
+        soft = None if soft is None else soft.in_scheme(scheme)
+    except InputError as error:
+        raise InputError(f"study '{annotated.study.name}': {error}") from error
     if labels is not None:
         check_same_grid(labels, cine)
     drawn_frames = annotated.labelled_frames.get(view, ())

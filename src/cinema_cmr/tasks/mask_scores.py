@@ -43,6 +43,8 @@ _MEASURED_OF = {
     "myo": ("lv_mass_g",),
 }
 """Drawn structure -> what it alone suffices to measure."""
+_ATRIA = ("_la", "_ra")
+"""Ends of the scores of atria; `dice_mean` leaves them out, so that networks with and without atria compare."""
 _LESIONS = ("infarct", "no_reflow")
 _ANATOMY = ("lv", "myo", "rv", "lv_cavity", "myocardium")
 """Structures of both schemes that every heart has; a missed lesion is no failure to outline the heart."""
@@ -109,7 +111,9 @@ def _result(
 ) -> Result:
     names = sorted({name for frame in frames for name in frame})
     scores = {name: finite_mean(frame[name] for frame in frames if name in frame) for name in names}
-    scores["dice_mean"] = finite_mean(value for name, value in scores.items() if name.startswith("dice_"))
+    scores["dice_mean"] = finite_mean(
+        value for name, value in scores.items() if name.startswith("dice_") and not name.endswith(_ATRIA)
+    )
     result = Result(
         study=annotated.study.name,
         patient=annotated.patient,
@@ -157,7 +161,7 @@ def _frame_scores(predicted: Labels, reference: LabelMap, frame: int, cine: Cine
         scores[f"hd95_{of}{name}_mm"], scores[f"assd_{of}{name}_mm"] = distances[name]
         if not of:
             scores |= _stack_scores(name, of_prediction, of_truth)
-    if cine.view in LANDMARKS and scheme == "cine" and _is_drawn("lv", reference):
+    if cine.view in LANDMARKS and scheme in ("cine", "chambers") and _is_drawn("lv", reference):
         scores |= _point_scores(predicted[:, :, 0], truth[:, :, 0], cine)
     return scores
 

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from cinema_cmr.core.annotation import SoftLabels
+from cinema_cmr.core.annotation import LabelMap, SoftLabels
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import CINE_LABELS, LABEL_SCHEMES, View
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.data.sample import IGNORE_INDEX, Batch, Sample
@@ -166,7 +166,8 @@ class SegmentTask(Task[SegmentExample]):
 
         It would be learned as background. Lesions may be absent: hearts without them are normal.
         """
-        for label in CINE_LABELS if self.config.label_scheme == "cine" else ():
+        anatomy = self.config.label_scheme in ("cine", "chambers")
+        for label in LABEL_SCHEMES[self.config.label_scheme] if anatomy else ():
             drawn = [e for e in examples if not e.drawn or e.drawn[label.code]]
             if drawn and not any((example.labels == label.code).any() for example in drawn):
                 raise InputError(
@@ -333,8 +334,7 @@ class SegmentEvaluator(Evaluator):
     def evaluate(self, annotated: AnnotatedStudy) -> Result:
         """Predict and score the labelled frames; raises `InputError` for labels of another scheme."""
         views = [view for view in self.views if annotated.labelled_frames.get(view)]
-        for view in views:
-            self._check_scheme(annotated, view)
+        annotated = replace(annotated, labels={view: self._in_scheme(annotated, view) for view in views})
         places = {} if views == [View.SAX] else heart_positions(annotated.study)
         predictions = {view: self._predict(annotated, view, places.get(view)) for view in views}
         if views != [View.SAX]:
@@ -351,13 +351,16 @@ class SegmentEvaluator(Evaluator):
         frames = [labelled_cine(annotated, view, [frame]) for frame in annotated.labelled_frames[view]]
         return join_frames([predict_cine(cine, self.segmenter, place=place) for cine in frames])
 
-    def _check_scheme(self, annotated: AnnotatedStudy, view: View) -> None:
-        scheme = annotated.labels[view].scheme
-        if scheme != self.card.label_scheme:
+    def _in_scheme(self, annotated: AnnotatedStudy, view: View) -> LabelMap:
+        """Return the labels of a view in the model's scheme."""
+        labels = annotated.labels[view]
+        try:
+            return labels.in_scheme(self.card.label_scheme)
+        except InputError as error:
             raise InputError(
-                f"study '{annotated.study.name}' has labels of scheme '{scheme}', model '{self.card.name}' predicts"
-                f" '{self.card.label_scheme}'; choose a model of the same scheme"
-            )
+                f"study '{annotated.study.name}' has labels of scheme '{labels.scheme}', model '{self.card.name}'"
+                f" predicts '{self.card.label_scheme}'; choose a model of the same scheme"
+            ) from error
 
 
 def join_frames(predictions: Sequence[Prediction]) -> Prediction:

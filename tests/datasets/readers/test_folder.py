@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scans import SHAPE, image_of, labels_of, write_scan
 
+from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.datasets.readers.folder import list_cases, read_case, scan_folder
@@ -159,12 +161,65 @@ def test_a_cohort_of_phantoms_is_such_a_folder(tmp_path: Path) -> None:
     assert case.name == annotated.patient == "subject-0000" and case.facts["group"]
     assert set(annotated.labels) == {View.LAX_2C, View.LAX_4C}
     assert annotated.labelled_frames[View.LAX_4C] == (0, 1)
-    assert set(np.unique(annotated.labels[View.LAX_4C].array)) == {0, 1, 2, 3}
+    assert set(np.unique(annotated.labels[View.LAX_4C].array)) == {0, 1, 2, 3, 4, 5}
+    assert all(labels.scheme == "chambers" and labels.is_complete for labels in annotated.labels.values())
     assert annotated.study.subject.height_cm == pytest.approx(case.facts["height_cm"])
     truth = json.loads((tmp_path / "subject-0000" / "landmarks.json").read_text())["lax_4c"]
     assert annotated.landmarks[View.LAX_4C].points.keys() == truth.keys()
     name = next(iter(truth))
     assert annotated.landmarks[View.LAX_4C].points[name].shape == (2, 3)
+
+
+def write_planes(folder: Path, codes: Sequence[int], *, view: str = "lax_4c") -> LabelMap:
+    """Write an image of a view with blocks of these codes beside each other, and read its labels."""
+    labels = np.zeros((20, 20, 1), np.uint8)
+    for k, code in enumerate(codes):
+        labels[3 * k : 3 * k + 3, 5:15] = code
+    rng = np.random.default_rng(0)
+    write_scan(folder / "one" / f"{view}.nii.gz", rng.random(labels.shape).astype(np.float32))
+    write_scan(folder / "one" / f"{view}_seg.nii.gz", labels)
+    return read_case(list_cases(folder)[0]).labels[View(view)]
+
+
+@pytest.mark.parametrize(
+    ("codes", "view", "scheme", "drawn"),
+    [
+        ((1, 2, 3), "lax_4c", "cine", ()),
+        ((1, 2, 3, 4, 5), "lax_4c", "chambers", ()),
+        ((1, 2, 3, 4), "lax_4c", "chambers", ("rv", "myo", "lv", "la")),
+        ((2, 3, 4), "lax_2c", "chambers", ()),
+    ],
+)
+def test_atria_count_where_a_long_axis_map_has_them(
+    tmp_path: Path, codes: Sequence[int], view: str, scheme: str, drawn: tuple[str, ...]
+) -> None:
+    """A right atrium that was not drawn is unknown in the 4-chamber view, and none in the 2-chamber view."""
+    read = write_planes(tmp_path, codes, view=view)
+    assert (read.scheme, read.drawn) == (scheme, drawn)
+    assert set(np.unique(read.array)) == {0, *codes}
+
+
+def test_atria_are_named_in_the_statement_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text('{"codes": {"7": "lv", "9": "la"}}')
+    read = write_planes(tmp_path, (7, 9))
+    assert (read.scheme, read.drawn) == ("chambers", ("lv", "la")) and set(np.unique(read.array)) == {0, 3, 4}
+
+
+def test_an_atrium_in_the_short_axis_is_background_if_it_was_stated_and_refused_if_not(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"values \[4\]"):
+        write_planes(tmp_path, (3, 4), view="sax")
+    (tmp_path / "labels.json").write_text('{"codes": {"3": "lv", "4": "la"}}')
+    read = write_planes(tmp_path, (3, 4), view="sax")
+    assert (read.scheme, read.drawn) == ("cine", ("lv",)) and set(np.unique(read.array)) == {0, 3}
+
+
+def test_a_stack_counts_as_unlabelled_where_atria_alone_were_drawn(tmp_path: Path) -> None:
+    (tmp_path / "labels.json").write_text('{"codes": {"4": "la"}}')
+    with pytest.raises(KeyError):
+        write_planes(tmp_path, (4,), view="sax")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "labels.json").write_text('{"codes": {"4": "la"}}')
+    assert write_planes(tmp_path / "other", (4,)).drawn == ("la",)
 
 
 def test_landmarks_that_are_none_are_named(tmp_path: Path) -> None:

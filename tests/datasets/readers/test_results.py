@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from results_trees import results_tree
-from trees import labels_of_heart
+from trees import cine_of, labels_of_heart, save_nifti
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.vocabulary import View
@@ -24,6 +24,33 @@ def test_only_the_corrected_frame_has_labels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(labels[..., 1], labels_of_heart(View.SAX)[..., 1])
     every = results.read_case(results.list_cases(root)[0], every_frame=True)
     assert every.labelled_frames == {View.SAX: (0, 1)}
+
+
+def test_a_long_axis_mask_may_have_atria(tmp_path: Path) -> None:
+    root = results_tree(tmp_path).root
+    plane = labels_of_heart(View.LAX_4C)
+    plane = np.where(plane > 3, 0, plane).astype(np.uint8)
+    chambers = plane.copy()
+    chambers[:2, :2, :, 0] = 4
+    chambers[-2:, :2, :, 0] = 5
+    cine = cine_of(View.LAX_4C)
+    save_nifti(root / "a" / "images" / "lax_4c.nii.gz", cine.array, cine)
+    save_nifti(root / "a" / "segmentation" / "original" / "lax_4c.nii.gz", plane, cine)
+    for mask, scheme in ((plane, "cine"), (chambers, "chambers")):
+        save_nifti(root / "a" / "segmentation" / "lax_4c.nii.gz", mask, cine)
+        every = results.read_case(results.list_cases(root)[0], every_frame=True)
+        assert (every.labels[View.LAX_4C].scheme, every.labels[View.SAX].scheme) == (scheme, "cine")
+        np.testing.assert_array_equal(every.labels[View.LAX_4C].array, mask)
+    corrected = results.read_case(results.list_cases(root)[0])
+    assert corrected.labels[View.LAX_4C].scheme == "chambers" and corrected.labelled_frames[View.LAX_4C] == (0,)
+
+
+def test_a_short_axis_has_no_atria(tmp_path: Path) -> None:
+    root = results_tree(tmp_path).root
+    wrong = np.where(labels_of_heart(View.SAX) == 3, 4, 0).astype(np.uint8)
+    save_nifti(root / "a" / "segmentation" / "sax.nii.gz", wrong, cine_of(View.SAX))
+    with pytest.raises(InputError, match=r"holds the values \[4\]"):
+        results.read_case(results.list_cases(root)[0])
 
 
 def test_one_folder_or_many_without_a_name_are_read_as_results(tmp_path: Path) -> None:

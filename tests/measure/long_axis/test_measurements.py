@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from chambers import LV_MM, LV_WIDTH_MM, chambers
 from hearts import LV, MYO, study_of
 from numpy.typing import NDArray
 
@@ -202,3 +203,15 @@ def test_a_biplane_volume_far_from_the_stack_s_is_flagged(biplane: float, flagge
         assert flag.code == "biplane-mismatch" and flag.evidence["lv_edv_biplane_ml"] == biplane
     assert biplane_mismatch({"lv_edv_ml": value("lv_edv_ml", 100.0)}) is None
     assert biplane_mismatch({**values, "lv_edv_biplane_ml": value("lv_edv_biplane_ml", None)}) is None
+
+
+def test_a_drawn_atrium_changes_no_biplane_volume() -> None:
+    """Beside the blood of the ventricle lies then the atrium, where the opening without wall was."""
+    study, masks = chambers()
+    as_cine = {view: mask.in_scheme("cine") for view, mask in masks.items()}
+    planes = [[(study.cine(view), of[view]) for view in (View.LAX_2C, View.LAX_4C)] for of in (masks, as_cine)]
+    drawn, without = (biplane_volumes_ml(*pair) for pair in planes)
+    assert drawn.tolist() == without.tolist()
+    exact = 2 / 3 * np.pi * LV_WIDTH_MM[View.LAX_2C] * LV_WIDTH_MM[View.LAX_4C] * LV_MM / 1000
+    assert drawn[0] == pytest.approx(exact, rel=0.03)
+    assert biplane_values(study, masks) == biplane_values(study, as_cine)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corrected_results import edited_mask, heart_analysis, heart_study, shrunk, written_results
+from interop_hearts import with_atria
 
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
@@ -27,7 +28,9 @@ def six_frames(cine: Cine) -> Cine:
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Results folders: of the model, of a reader who corrected frames 0 and 4, and of another visit of six frames."""
+    """Results folders: of the model, of a reader who corrected frames 0 and 4, of another visit of six frames, and of
+    a model with atria.
+    """
     root = tmp_path_factory.mktemp("compared")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cinema_cmr.report.html.write_report", lambda *given: given[-1].write_text("page"))
@@ -40,7 +43,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         analysis = heart_analysis(visit)
         later = replace(analysis, run=replace(analysis.run, input_sha256="ef" * 32))
         write_results(later, root / "visit")
-    return {name: root / name for name in ("model", "reader", "visit")}
+        write_results(with_atria(heart_analysis()), root / "chambers")
+    return {name: root / name for name in ("model", "reader", "visit", "chambers")}
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +57,9 @@ def corrected(folders: dict[str, Path]) -> ResultsComparison:
 def visits(folders: dict[str, Path]) -> ResultsComparison:
     """The model's results of two scans of different frames."""
     return compare_results(folders["model"], folders["visit"])
+
+
+@pytest.fixture(scope="session")
+def without_and_with_atria(folders: dict[str, Path]) -> ResultsComparison:
+    """The results of a model without atria and of one with them."""
+    return compare_results(folders["model"], folders["chambers"], names=("old", "new"))

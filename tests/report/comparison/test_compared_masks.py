@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,3 +92,20 @@ def test_grids_differ_by_size_or_place() -> None:
     affine = cine.affine.copy()
     affine[:3, 3] += 3 * cine.affine[:3, 0] / np.linalg.norm(cine.affine[:3, 0])
     assert "lie up to 3.0 mm apart" in grid_difference(cine, replace(cine, affine=affine))
+
+
+def test_atria_of_one_result_alone_are_not_compared(without_and_with_atria: ResultsComparison) -> None:
+    for first, second in itertools.permutations((without_and_with_atria.first, without_and_with_atria.second)):
+        views = {one.view: one for one in compared_views(first, second, same=True)}
+        assert views[View.LAX_4C].dice == {"rv": 1.0, "myo": 1.0, "lv": 1.0}
+        assert [set(frame.dice) for frame in views[View.LAX_4C].frames] == [{"rv", "myo", "lv"}] * 2
+
+
+def test_atria_of_both_results_are_compared_and_a_missed_one_counts(without_and_with_atria: ResultsComparison) -> None:
+    side = without_and_with_atria.second
+    whole = side.labels[View.LAX_4C]
+    missed = replace(whole, array=np.where(whole.array == 5, 0, whole.array).astype(np.uint8))
+    other = replace(side, labels={**side.labels, View.LAX_4C: missed})
+    views = {one.view: one for one in compared_views(side, other, same=True)}
+    assert views[View.LAX_4C].dice == {"rv": 1.0, "myo": 1.0, "lv": 1.0, "la": 1.0, "ra": 0.0}
+    assert set(views[View.SAX].dice) == {"rv", "myo", "lv"}

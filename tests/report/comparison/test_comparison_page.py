@@ -10,7 +10,7 @@ import pytest
 
 from cinema_cmr.pipeline.compare_results import compare_results
 from cinema_cmr.report.comparison.comparison_page import comparison_page, principal_values, verdict
-from cinema_cmr.report.comparison.results_comparison import ResultsComparison
+from cinema_cmr.report.comparison.results_comparison import ResultsComparison, compare_sides
 
 
 @pytest.mark.medium
@@ -45,3 +45,16 @@ def test_the_verdict_counts_what_is_beyond_noise(corrected: ResultsComparison) -
     assert verdict(within)[0] == "fine"
     assert verdict(replace(record, values=()))[0] == "info"
     assert principal_values(record)[0].name == "lv_ef_percent"
+
+
+@pytest.mark.medium
+def test_the_page_says_whose_masks_have_no_atria(
+    without_and_with_atria: ResultsComparison, corrected: ResultsComparison
+) -> None:
+    note = "The masks of old have no atria"
+    page = comparison_page(without_and_with_atria)
+    assert note in page and "left atrium" not in page.split("Overlap of the masks")[1].split("</section>")[0]
+    second = without_and_with_atria.second
+    both = comparison_page(compare_sides(second, replace(second, title="other")))
+    assert "have no atria" not in both and "left atrium" in both.casefold()
+    assert "have no atria" not in comparison_page(corrected)

@@ -38,8 +38,10 @@ def test_a_changed_rule_is_no_corrected_mask(corrected: ResultsComparison) -> No
 
 
 def test_a_cine_is_not_compared_with_late_enhancement(corrected: ResultsComparison) -> None:
+    record = corrected.second.record
+    late = replace(corrected.second, record=replace(record, study=replace(record.study, modality="lge")))
     with pytest.raises(InputError, match="model is a cine study, reader a late-enhancement study"):
-        compare_sides(corrected.first, replace(corrected.second, scheme="scar"))
+        compare_sides(corrected.first, late)
 
 
 def test_page_and_record_are_written_together(

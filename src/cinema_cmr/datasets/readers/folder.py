@@ -21,7 +21,7 @@ import numpy as np
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.study import Facts, Issue, Study
-from cinema_cmr.core.vocabulary import CINE_LABELS, View
+from cinema_cmr.core.vocabulary import CHAMBER_LABELS, CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.data.label_check import check_nesting
@@ -59,6 +59,9 @@ CARD = DatasetCard(
 
 LABEL_CODES = {label.code: label.code for label in CINE_LABELS}
 """Our codes: 1 right ventricle, 2 myocardium, 3 left ventricle; pass others to `read_case`."""
+
+_ATRIA = tuple(label for label in CHAMBER_LABELS if label not in CINE_LABELS)
+_LONG_AXIS_CODES = {label.code: label.code for label in CHAMBER_LABELS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,19 +133,20 @@ def scan_folder(root: Path) -> Listing:
 def read_case(case: Case, *, codes: Mapping[int, int] | None = None) -> AnnotatedStudy:
     """Read the images of a case with the available label maps, translated by `codes` (file code -> our code).
 
-    None takes the codes of the folder's `labels.json`, or ours; that file also states which structures were drawn. A
-    frame without any label counts as unlabelled. Raises `InputError` for a code that is not in `codes`, if all label
-    maps are empty, and for exchanged codes (`data.label_check`), `GeometryError` for a label map on another grid than
-    its image.
+    None takes the codes of the folder's `labels.json`, or ours; that file also states which structures were drawn.
+    Atria count in long-axis views, where they were drawn; in the short axis they are background. A frame without any
+    label counts as unlabelled. Raises `InputError` for a code that is not in `codes`, if all label maps are empty, and
+    for exchanged codes (`data.label_check`), `GeometryError` for a label map on another grid than its image.
     """
     case.check()
-    codes = codes or case.label_codes or LABEL_CODES
+    stated = codes or case.label_codes
     cines: list[Cine] = []
     issues: list[Issue] = []
     labels: dict[View, LabelMap] = {}
     frames: dict[View, tuple[int, ...]] = {}
     names: dict[View, tuple[str, ...]] = {}
     for view, (images, masks) in _by_view(case.masks).items():
+        codes = _codes_of(view, stated)
         cine, reference, cine_issues = read_phases(
             images,
             masks,
@@ -152,9 +156,9 @@ def read_case(case: Case, *, codes: Mapping[int, int] | None = None) -> Annotate
         )
         cines.append(cine)
         issues += cine_issues
-        if not any(masks):
+        if not any(masks) or not (view.is_long_axis or _ventricles_drawn(case)):
             continue
-        labels[view] = _as_stated(reference, case)
+        labels[view] = _as_stated(reference, case, view)
         if view is View.SAX:
             check_nesting(reference, codes, name=case.name)
         frames[view] = tuple(int(frame) for frame in np.flatnonzero(reference.array.any(axis=(0, 1, 2))))
@@ -162,7 +166,8 @@ def read_case(case: Case, *, codes: Mapping[int, int] | None = None) -> Annotate
             names[view] = tuple(file_stem(images[frame].name) for frame in frames[view])
     if labels and not any(frames.values()):
         raise InputError(
-            f"the label maps of '{case.name}' are empty; expected the codes {sorted(codes)}: export them again"
+            f"the label maps of '{case.name}' are empty; expected the codes {sorted(stated or LABEL_CODES)}: export"
+            " them again"
         )
     return AnnotatedStudy(
         study=Study(name=case.name, cines=tuple(cines), subject=subject_from(case.facts), issues=tuple(issues)),
@@ -175,10 +180,38 @@ def read_case(case: Case, *, codes: Mapping[int, int] | None = None) -> Annotate
     )
 
 
-def _as_stated(labels: LabelMap, case: Case) -> LabelMap:
+def _codes_of(view: View, stated: Mapping[int, int]) -> Mapping[int, int]:
+    """Return the codes of a view's label maps: those stated, else ours; atria are background in the short axis."""
+    if view.is_long_axis:
+        return stated or _LONG_AXIS_CODES
+    atria = {label.code for label in _ATRIA}
+    return {code: 0 if ours in atria else ours for code, ours in (stated or LABEL_CODES).items()}
+
+
+def _ventricles_drawn(case: Case) -> bool:
+    """Whether any structure but the atria counts as drawn."""
+    return not case.drawn or not set(case.drawn) <= {label.name for label in _ATRIA}
+
+
+def _as_stated(labels: LabelMap, case: Case, view: View) -> LabelMap:
     """Return the label map with the structures and slices that count as drawn."""
     slices = None if case.empty_slices_drawn else np.asarray(labels.array.any(axis=(0, 1)))
-    return replace(labels, drawn=case.drawn, drawn_slices=slices)
+    labels = replace(labels, drawn_slices=slices)
+    found = [label.name for label in _ATRIA if (labels.array == label.code).any()]
+    stated = [label.name for label in _ATRIA if label.name in case.drawn]
+    if view.is_long_axis and (found or stated):
+        return replace(labels, scheme="chambers", drawn=case.drawn or _drawn_chambers(found, view))
+    drawn = tuple(name for name in case.drawn if name not in stated)
+    return replace(labels, drawn=drawn)
+
+
+def _drawn_chambers(atria: Sequence[str], view: View) -> tuple[str, ...]:
+    """Return the ventricles' structures and the atria of a map, or () for all; only the 4-chamber view has a right
+    atrium to draw."""
+    names = [label.name for label in CHAMBER_LABELS]
+    seen = {"ra", *atria} if view is not View.LAX_4C and "la" in atria else set(atria)
+    drawn = tuple(name for name in names if name in seen or name not in {label.name for label in _ATRIA})
+    return () if len(drawn) == len(names) else drawn
 
 
 def remarks(root: Path) -> tuple[str, ...]:

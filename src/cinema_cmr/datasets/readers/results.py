@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.annotation import LabelMap, without_empty_atria
 from cinema_cmr.core.errors import InputError, UnreadableFileError, UsageError
 from cinema_cmr.core.study import Fact, Issue, Study
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
@@ -59,8 +58,6 @@ CARD = DatasetCard(
 CARD_ALL = replace(
     CARD, name="results_all", title="Results of cinema analyse, every frame, the model's own masks among them"
 )
-
-Labels = NDArray[np.uint8]
 
 
 def results_folders(root: Path) -> list[Path]:
@@ -119,9 +116,9 @@ def read_case(case: Case, *, every_frame: bool = False) -> AnnotatedStudy:
         issues += found
         if mask is None:
             continue
-        array, corrected = _labels(cine, mask, scheme, every_frame=every_frame)
+        found_labels, corrected = _labels(cine, mask, _scheme_of(view, scheme), every_frame=every_frame)
         if corrected:
-            labels[view], frames[view] = LabelMap(array=array, scheme=scheme), corrected
+            labels[view], frames[view] = found_labels, corrected
     return AnnotatedStudy(
         study=Study(
             name=case.name,
@@ -137,19 +134,29 @@ def read_case(case: Case, *, every_frame: bool = False) -> AnnotatedStudy:
     )
 
 
-def _labels(cine: Cine, mask: Path, scheme: str, *, every_frame: bool) -> tuple[Labels, tuple[int, ...]]:
-    """Return the mask, empty in frames without a correction, and the frames that count as labelled."""
+def _scheme_of(view: View, scheme: str) -> str:
+    """Return the scheme of the codes that a view's mask may hold: in the long axes of a cine, the atria too."""
+    return "chambers" if scheme == "cine" and view.is_long_axis else scheme
+
+
+def _labels(cine: Cine, mask: Path, scheme: str, *, every_frame: bool) -> tuple[LabelMap, tuple[int, ...]]:
+    """Return the mask, empty in frames without a correction, and the frames that count as labelled.
+
+    A mask without an atrium in any frame, as of a model that has none, is in the scheme "cine".
+    """
     codes = {label.code: label.code for label in LABEL_SCHEMES[scheme]}
     header = stored_header(cine)
     array = read_label_codes(mask, cine.shape, codes=codes, image_header=header)
+    whole = without_empty_atria(LabelMap(array=array, scheme=scheme))
     if every_frame:
         labelled = array.any(axis=(0, 1, 2))
     else:
         own = _model_mask(mask)
         if not own.exists():
-            return array, ()
+            return whole, ()
         labelled = (array != read_label_codes(own, cine.shape, codes=codes)).any(axis=(0, 1, 2))
-    return array * labelled.astype(np.uint8), tuple(int(frame) for frame in np.flatnonzero(labelled))
+    kept = replace(whole, array=whole.array * labelled.astype(np.uint8))
+    return kept, tuple(int(frame) for frame in np.flatnonzero(labelled))
 
 
 def _case(folder: Path, root: Path, every_frame: bool) -> Case:

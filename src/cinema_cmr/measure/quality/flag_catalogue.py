@@ -155,6 +155,30 @@ _LONG_AXIS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("landmarks-excluded-VIEW", _INFO, "points left out in some frames", "positions that no heart can have"),
     ("landmarks-implausible-VIEW", _WARNING, "points cannot be relied on", "a fifth of the frames or more left out"),
     ("landmarks-experimental", _INFO, "the landmark model is experimental", "the note in its card"),
+    (
+        "atria-experimental",
+        _INFO,
+        "learned without an expert's outline of an atrium",
+        "any size of an atrium from a network's masks; no person's atrium was drawn to check them",
+    ),
+    (
+        "atrium-out-of-phase",
+        _WARNING,
+        "the outlines of the left atrium may be wrong",
+        "largest nearer to ED than to ES of the LV in the same planes, and an emptying fraction above 15 %",
+    ),
+    (
+        "atrium-cut-off",
+        _WARNING,
+        "an atrium is larger than measured",
+        "blood within two pixels of the image's edge in the frame in which the atrium is largest",
+    ),
+    (
+        "atrium-uneven",
+        _WARNING,
+        "the outlines of an atrium may be wrong in some frames",
+        "a size that changes from a frame to the next by more than 35 % of the largest, of 15 frames or more",
+    ),
 )
 
 _SCAR: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame, HeartPoints
 
-__all__ = ["Chamber", "Chambers", "chamber_depth"]
+__all__ = ["LEFT_ATRIUM", "RIGHT_ATRIUM", "Chamber", "Chambers", "chamber_depth"]
+
+LEFT_ATRIUM, RIGHT_ATRIUM = "left atrium", "right atrium"
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -110,7 +112,7 @@ class Chambers:
         across = (22.5 + 3.0 * full) * size
         centre = (-5.0, -9.0 * size, (top + bottom) / 2)
         return Chamber(
-            name="left atrium",
+            name=LEFT_ATRIUM,
             blood="arterial",
             centre=centre,
             size=(across * 1.12, across, (bottom - top) / 2),
@@ -164,7 +166,7 @@ class Chambers:
         across = (20.0 + 2.5 * full) * size
         angle = np.radians(-28.0)
         return Chamber(
-            name="right atrium",
+            name=RIGHT_ATRIUM,
             blood="venous",
             centre=(out * float(np.cos(angle)), out * float(np.sin(angle)), (top + bottom) / 2),
             size=(across, across * 1.1, (bottom - top) / 2),

@@ -203,6 +203,8 @@ def _cine_heart(n_frames: int) -> tuple[Study, dict[View, LabelMap], dict[View, 
     arrays = {view: np.zeros(cine.shape, np.uint8) for view, cine in cines.items()}
     for array in arrays.values():
         array[16:20, 8:16], array[6:18, 6:18] = 1, 2
+        if array.shape[2] == 1:
+            array[8:16, 1:6], array[17:20, 1:6] = 4, 5
         for t in range(n_frames):
             array[8 + t : 16 - t, 8 + t : 16 - t, :, t] = 3
     across, up = np.array([20.0, 0, 0]), np.array([0, 0, 80.0])
@@ -217,7 +219,10 @@ def _cine_heart(n_frames: int) -> tuple[Study, dict[View, LabelMap], dict[View, 
         )
         for view, side in points.items()
     }
-    labels = {view: LabelMap(array=array) for view, array in arrays.items()}
+    labels = {
+        view: LabelMap(array=array, scheme="chambers" if view.is_long_axis else "cine")
+        for view, array in arrays.items()
+    }
     return Study(name="", cines=tuple(cines.values())), labels, landmarks
 
 

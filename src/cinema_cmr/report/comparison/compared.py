@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from cinema_cmr.core.annotation import LabelMap, has_atria
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import NOTICE, View
 from cinema_cmr.core.volume import Cine
@@ -29,8 +27,6 @@ __all__ = [
 SCHEMA_VERSION: Final = "1.0"
 """First number: a key was renamed, removed or changed its meaning. Second number: something was added."""
 
-Labels = NDArray[np.uint8]
-
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedSide:
@@ -43,9 +39,13 @@ class ComparedSide:
     study: Study
     grids: Mapping[View, Cine]
     """View with a mask -> the grid of its file."""
-    labels: Mapping[View, Labels]
-    """View -> codes (x, y, z, t) of `scheme` on that grid."""
-    scheme: Literal["cine", "scar"]
+    labels: Mapping[View, LabelMap]
+    """View -> mask on that grid; a long-axis mask of a model without atria is in the scheme "cine"."""
+
+    @property
+    def has_atria(self) -> bool:
+        """Whether any of the masks has an atrium."""
+        return any(has_atria(labels) for labels in self.labels.values())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
+from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.geometry import corner_distance_mm
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.report.comparison.compared import ComparedFrame, ComparedSide, ComparedView
 from cinema_cmr.score.overlap import dice_by_class
 
-__all__ = ["compared_views", "grid_difference", "same_images"]
+__all__ = ["comparable_masks", "compared_views", "grid_difference", "same_images"]
 
 _OFF_GRID = 0.1
 """Farthest that the corners of one grid may lie from those of the other, in pixels."""
@@ -42,6 +43,19 @@ def compared_views(first: ComparedSide, second: ComparedSide, *, same: bool | No
     return tuple(_view(first, second, view, same) for view in View if view in first.grids and view in second.grids)
 
 
+def comparable_masks(first: ComparedSide, second: ComparedSide, view: View) -> tuple[LabelMap, LabelMap]:
+    """Return both masks of a view in one scheme: without the atria, unless both results have them in any view.
+
+    A model without atria missed none. Of two results with atria, one that is in the mask of one alone was missed.
+    """
+    masks = first.labels[view], second.labels[view]
+    if masks[0].scheme == masks[1].scheme == "scar":
+        return masks
+    is_shared = view.is_long_axis and first.has_atria and second.has_atria
+    scheme = "chambers" if is_shared else "cine"
+    return masks[0].in_scheme(scheme), masks[1].in_scheme(scheme)
+
+
 def grid_difference(first: Cine, second: Cine) -> str:
     """Return how two grids differ, in words; empty where they agree within a tenth of a pixel."""
     if first.shape != second.shape:
@@ -67,16 +81,12 @@ def _view(first: ComparedSide, second: ComparedSide, view: View, same: bool | No
         )
     if reason:
         return ComparedView(view=view, reason=reason, dice={})
-    masks = first.labels[view], second.labels[view]
+    masks = comparable_masks(first, second, view)
     frames = tuple(
-        ComparedFrame(
-            title=title,
-            frame=frame,
-            dice=_finite(dice_by_class(masks[0][..., frame], masks[1][..., frame], scheme=first.scheme)),
-        )
+        ComparedFrame(title=title, frame=frame, dice=_dice(*(mask.select([frame]) for mask in masks)))
         for title, frame in _marked_frames(first, second, view)
     )
-    return ComparedView(view=view, reason="", frames=frames, dice=_finite(dice_by_class(*masks, scheme=first.scheme)))
+    return ComparedView(view=view, reason="", frames=frames, dice=_dice(*masks))
 
 
 def _marked_frames(first: ComparedSide, second: ComparedSide, view: View) -> Iterator[tuple[str, int]]:
@@ -91,7 +101,7 @@ def _marked_frames(first: ComparedSide, second: ComparedSide, view: View) -> Ite
         for title, name in (("End-diastole", "ed_frame"), ("End-systole", "es_frame"))
     ]
     if all(frame is None for _, *both in pairs for frame in both):
-        yield ("Late enhancement" if first.scheme == "scar" else "First frame"), 0
+        yield ("Late enhancement" if first.record.study.modality == "lge" else "First frame"), 0
     elif stack.n_frames == n_frames:
         for title, own, other in pairs:
             if own == other:
@@ -114,5 +124,6 @@ def _images_agree(first: ComparedSide, second: ComparedSide, view: View) -> bool
     return arrays[0].shape == arrays[1].shape and np.allclose(arrays[0], arrays[1], rtol=0, atol=_SAME_GREY * spread)
 
 
-def _finite(scores: Mapping[str, float]) -> dict[str, float | None]:
+def _dice(first: LabelMap, second: LabelMap) -> dict[str, float | None]:
+    scores = dice_by_class(first.array, second.array, scheme=first.scheme)
     return {name: float(score) if np.isfinite(score) else None for name, score in scores.items()}

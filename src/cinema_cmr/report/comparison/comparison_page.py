@@ -39,6 +39,7 @@ def comparison_page(comparison: ResultsComparison) -> str:
             others=[one for one in record.values if one not in principal and not is_segment(one.name)],
             n_segments=sum(is_segment(one.name) for one in record.values),
             overlap=[(view.view.title, _dice_table(view)) for view in record.views if not view.reason],
+            without_atria=_without_atria(comparison),
             apart=[(view.view.title, view.reason) for view in record.views if view.reason],
             overlays=overlays(first, second, record.views),
             across=_across(record.views, first),
@@ -74,6 +75,13 @@ def verdict(record: ComparisonRecord) -> tuple[str, str]:
         f"{len(record.beyond)} of {len(judged)} differences exceed what two scans of an unchanged heart may differ by:"
         f" {names}.",
     )
+
+
+def _without_atria(comparison: ResultsComparison) -> str:
+    """Return the title of the one result whose masks lack the atria; empty where both have them, or neither."""
+    without = [side.title for side in (comparison.first, comparison.second) if not side.has_atria]
+    is_compared = any(one.view.is_long_axis and not one.reason for one in comparison.record.views)
+    return without[0] if len(without) == 1 and is_compared else ""
 
 
 def _dice_table(view: ComparedView) -> Table:

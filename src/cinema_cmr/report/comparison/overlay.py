@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.report.comparison.compared import ComparedFrame, ComparedSide, ComparedView, Labels
-from cinema_cmr.report.display import heart_box, shown
+from cinema_cmr.report.comparison.compared import ComparedFrame, ComparedSide, ComparedView
+from cinema_cmr.report.comparison.compared_masks import comparable_masks
+from cinema_cmr.report.display import Labels, heart_box, shown
 from cinema_cmr.report.frames import Film, Tile, film, outline_paths
 
 __all__ = ["Overlay", "OverlayTile", "overlays"]
@@ -39,11 +40,9 @@ def overlays(first: ComparedSide, second: ComparedSide, views: tuple[ComparedVie
     """Return the pictures of the views whose masks lie over each other; slices without an outline are left out."""
     found = []
     for view in (one for one in views if not one.reason):
-        cine, either, masks = _turned(first, second, view.view)
+        cine, either, masks, scheme = _turned(first, second, view.view)
         pairs = [
-            (frame, tiles)
-            for frame in view.frames
-            if (tiles := _tiles(cine, either, masks, frame, scheme=first.scheme))
+            (frame, tiles) for frame in view.frames if (tiles := _tiles(cine, either, masks, frame, scheme=scheme))
         ]
         if cine.n_slices > 1:
             found += [Overlay(title=frame.title, note=f"frame {frame.frame}", tiles=tiles) for frame, tiles in pairs]
@@ -55,12 +54,15 @@ def overlays(first: ComparedSide, second: ComparedSide, views: tuple[ComparedVie
     return tuple(found)
 
 
-def _turned(first: ComparedSide, second: ComparedSide, view: View) -> tuple[Cine, Labels, tuple[Labels, Labels]]:
-    """Return the image, the codes that either mask has, and both masks, as a radiologist sees them."""
-    cine = _pictured(first, second, view)
-    own, other = (shown(cine, side.labels[view])[1] for side in (first, second))
+def _turned(first: ComparedSide, second: ComparedSide, view: View) -> tuple[Cine, Labels, tuple[Labels, Labels], str]:
+    """Return the image, the codes that either mask has, and both masks, as a radiologist sees them, and their scheme.
+
+    They show what is compared (`comparable_masks`): no outline of an atrium that one of the models does not have.
+    """
+    cine, masks = _pictured(first, second, view), comparable_masks(first, second, view)
+    own, other = (shown(cine, mask.array)[1] for mask in masks)
     assert own is not None and other is not None  # given as labels
-    return shown(cine, None)[0], own | other, (own, other)
+    return shown(cine, None)[0], own | other, (own, other), masks[0].scheme
 
 
 def _pictured(first: ComparedSide, second: ComparedSide, view: View) -> Cine:

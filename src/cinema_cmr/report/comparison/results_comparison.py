@@ -48,10 +48,11 @@ class ResultsComparison:
 
 def compare_sides(first: ComparedSide, second: ComparedSide) -> ResultsComparison:
     """Return the comparison of two results; raises `InputError` for a cine and a late-enhancement study."""
-    if first.scheme != second.scheme:
-        kinds = {"cine": "a cine study", "scar": "a late-enhancement study"}
+    own, other = first.record.study.modality, second.record.study.modality
+    if own != other:
+        kinds = {"cine": "a cine study", "lge": "a late-enhancement study"}
         raise InputError(
-            f"{first.title} is {kinds[first.scheme]}, {second.title} {kinds[second.scheme]}; expected two of one kind:"
+            f"{first.title} is {kinds[own]}, {second.title} {kinds[other]}; expected two of one kind:"
             " give results that measure the same"
         )
     same = same_images(first, second)

@@ -18,6 +18,7 @@ __all__ = ["CurvePlot", "beat_fractions", "curve_plots"]
 _PLOTS = (
     ("LV volume", "ml", "lv_volume_ml", ("lv_edv_ml", "lv_esv_ml")),
     ("RV volume", "ml", "rv_volume_ml", ("rv_edv_ml", "rv_esv_ml")),
+    ("LA volume", "ml", "la_volume_ml", ("la_volume_max_ml", "la_volume_min_ml")),
     ("Myocardial volume", "ml", "myo_volume_ml", ()),
     ("Mitral valve to apex, 4-chamber", "mm", "long_axis_length_4c_mm", ()),
 )

@@ -37,7 +37,7 @@ _MEASUREMENTS = {
     "no_reflow_percent": ("No-reflow, share of the myocardium", "points"),
 }
 """Title and unit of a difference, in the order of the plots."""
-_COLOURS = {label.name: f"var(--{label.name})" for label in LABEL_SCHEMES["cine"]}
+_COLOURS = {label.name: f"var(--{label.name})" for label in LABEL_SCHEMES["chambers"]}
 
 
 def evaluation_page(evaluation: Evaluation, cases: Sequence[CasePicture] = ()) -> str:

@@ -12,21 +12,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.safe_text import csv_row
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.io.output_folder import atomic_folder
+from cinema_cmr.pipeline.restored_parts import label_scheme, n_label_codes
 from cinema_cmr.report.record.build import image_file
-from cinema_cmr.report.record.review import Review, now
+from cinema_cmr.report.record.review import now
 from cinema_cmr.serve.document import SHOWN_VALUES, own_values
 from cinema_cmr.serve.library import Listed
 from cinema_cmr.serve.messages import Exported
 from cinema_cmr.serve.opened_view import read_codes
 from cinema_cmr.serve.own_masks import drawn_on_others, has_other_mask, own_mask
 
-__all__ = ["fits", "labelled_cases", "list_csv", "model_labels", "values_of"]
+__all__ = ["corrected_labels", "fits", "labelled_cases", "list_csv", "model_labels", "values_of"]
 
 Labels = NDArray[np.uint8]
 
@@ -110,7 +110,12 @@ def fits(one: Listed) -> bool:
 def model_labels(one: Listed, view: View) -> Labels:
     """Return the model's own labels (x, y, z, t) of a view."""
     path = own_mask(one.folder, view)
-    return read_codes(path, read_nifti_grid(path, view=view).shape, "cine")
+    return read_codes(path, read_nifti_grid(path, view=view).shape, label_scheme(one.record, view))
+
+
+def corrected_labels(one: Listed, view: View) -> Labels:
+    """Return the labels (x, y, z, t) of a view with the reader's corrections in place."""
+    return one.review.apply(view, model_labels(one, view), n_codes=n_label_codes(one.record, view))
 
 
 def _write_case(one: Listed, case: Path) -> int:
@@ -119,17 +124,17 @@ def _write_case(one: Listed, case: Path) -> int:
     case.mkdir()
     for view in sorted({each.view for each in one.review.slices}):
         image = one.folder / image_file(view)
-        kept = _only_corrected(one.review, view, model_labels(one, view))
+        kept = _only_corrected(one, view)
         shutil.copyfile(image, case / f"{view}.nii.gz")
-        write_mask(LabelMap(array=kept), read_nifti_grid(image, view=view), case / f"{view}_seg.nii.gz")
+        write_mask(kept, read_nifti_grid(image, view=view), case / f"{view}_seg.nii.gz")
         frames += int(kept.any(axis=(0, 1, 2)).sum())
     return frames
 
 
-def _only_corrected(review: Review, view: View, stored: Labels) -> Labels:
+def _only_corrected(one: Listed, view: View) -> Labels:
     """Return the corrected labels, none in frames without a correction."""
-    labels = review.apply(view, stored, n_codes=4)
-    frames = {one.frame for one in review.slices if one.view == view}
+    labels = corrected_labels(one, view)
+    frames = {each.frame for each in one.review.slices if each.view == view}
     others = [frame for frame in range(labels.shape[3]) if frame not in frames]
     labels[..., others] = 0
     return labels

@@ -9,7 +9,7 @@ import numpy as np
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.score.agreement import agreement
 from cinema_cmr.score.overlap import dice_by_class
-from cinema_cmr.serve.collection.exports import fits, model_labels, values_of
+from cinema_cmr.serve.collection.exports import corrected_labels, fits, model_labels, values_of
 from cinema_cmr.serve.document import own_values
 from cinema_cmr.serve.library import Listed
 from cinema_cmr.serve.messages import AgreementMessage, ValueAgreement
@@ -55,8 +55,7 @@ def _value(read: Sequence[Listed], name: str, title: str, unit: str) -> ValueAgr
 
 def _dice(one: Listed) -> dict[str, float]:
     """Return the Dice of each structure between model and reader, over the corrected slices of the stack."""
-    model = model_labels(one, View.SAX)
-    reader = one.review.apply(View.SAX, model, n_codes=4)
+    model, reader = model_labels(one, View.SAX), corrected_labels(one, View.SAX)
     places = [(each.slice, each.frame) for each in one.review.slices if each.view is View.SAX]
     slices, frames = (list(indices) for indices in zip(*places, strict=True))
     scores = dice_by_class(model[:, :, slices, frames], reader[:, :, slices, frames])

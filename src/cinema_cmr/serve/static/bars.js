@@ -68,7 +68,7 @@ export function toolBar(page) {
     button("undo", "Undo (Z)", () => page.corrections.undo()), button("redo", "Redo (Y)", () => page.corrections.redo()));
   const bar = {
     element,
-    // The structures are those of the study's scheme.
+    // The structures are those of the chosen slice.
     fit() { tools.points.hidden = !page.hasPoints; swatches.replaceChildren(...page.structures.map(swatch)); this.show(); },
     show() {
       for (const [name, one] of Object.entries(tools)) one.setAttribute("aria-pressed", page.tool === name);

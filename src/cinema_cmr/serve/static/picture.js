@@ -3,13 +3,20 @@
 import { api } from "./api.js";
 import { outline } from "./outline.js";
 
-// Structures of a study by the scheme of its codes: `code` is what the brush writes, `codes` what the outline encloses
+const VENTRICLES = [
+  { name: "lv", short: "LV", code: 3, title: "LV cavity", colour: "#ef4444", codes: [3], layer: 3 },
+  { name: "myo", short: "MYO", code: 2, title: "Myocardium", colour: "#22c55e", codes: [2, 3], layer: 2 },
+  { name: "rv", short: "RV", code: 1, title: "RV cavity", colour: "#3b82f6", codes: [1], layer: 1 },
+];
+
+// Structures of a view by the scheme of its codes: `code` is what the brush writes, `codes` what the outline encloses
 // (that of the myocardium is the epicardium). `layer`: where interpolated shapes overlap, the highest is seen.
 export const SCHEMES = {
-  cine: [
-    { name: "lv", short: "LV", code: 3, title: "LV cavity", colour: "#ef4444", codes: [3], layer: 3 },
-    { name: "myo", short: "MYO", code: 2, title: "Myocardium", colour: "#22c55e", codes: [2, 3], layer: 2 },
-    { name: "rv", short: "RV", code: 1, title: "RV cavity", colour: "#3b82f6", codes: [1], layer: 1 },
+  cine: VENTRICLES,
+  chambers: [
+    ...VENTRICLES,
+    { name: "la", short: "LA", code: 4, title: "LA cavity", colour: "#f59e0b", codes: [4], layer: 1 },
+    { name: "ra", short: "RA", code: 5, title: "RA cavity", colour: "#a855f7", codes: [5], layer: 1 },
   ],
   scar: [
     { name: "lv", short: "LV", code: 1, title: "LV cavity", colour: "#ef4444", codes: [1], layer: 4 },

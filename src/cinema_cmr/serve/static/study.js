@@ -16,7 +16,7 @@ const VIEWS = ["sax", "lax_4c", "lax_2c", "lax_3c", "other"];
 export class StudyPage {
   constructor(id) {
     Object.assign(this, {
-      id, planes: [], plane: null, frame: 0, total: 1, mode: "mosaic", tool: "look", structures: [], structure: null, brush: 6,
+      id, planes: [], plane: null, frame: 0, total: 1, mode: "mosaic", tool: "look", structure: null, brush: 6,
       outlines: true, hidden: new Set(), own: false, playing: false, pace: 1, lookup: {}, numbers: null, pointer: null,
       zoom: { scale: 1, x: 0, y: 0, whole: false }, corrected: new Set(), moved: new Set(), stats: { latency: [], opened: null, first: null, started: performance.now() },
     });
@@ -38,14 +38,13 @@ export class StudyPage {
     const [doc, numbers] = await Promise.all([api.study(this.id), api.numbers(this.id)]);
     this.doc = doc;
     document.title = `${doc.name} – CineMA`;
-    this.structures = SCHEMES[doc.scheme];
-    [this.structure] = this.structures;
     for (const view of VIEWS.filter((name) => doc.views[name])) this.addView(view, doc.views[view]);
     // Frames of the page are those of the stack, of which ED, ES and the curves are numbers; other views follow in step.
     this.total = this.planeOf("sax", 0)?.frames ?? Math.max(...this.planes.map((plane) => plane.frames));
     this.showNumbers(numbers);
     this.frame = numbers.ed_frame ?? 0;
     this.plane = this.planes[Math.floor((doc.views.sax?.n_slices ?? 1) / 2)] ?? this.planes[0];
+    [this.structure] = this.structures;
     this.head.show();
     this.tools.fit();
     this.bottom.fit();
@@ -62,7 +61,7 @@ export class StudyPage {
     this.lookup[view] = new Lookup();
     this.lookup[view].set(...facts.window);
     facts.chosenWindow = [...facts.window];
-    for (let index = 0; index < facts.n_slices; index++) this.planes.push(new Plane(this.id, view, index, facts, this.structures));
+    for (let index = 0; index < facts.n_slices; index++) this.planes.push(new Plane(this.id, view, index, facts, SCHEMES[facts.scheme]));
   }
 
   async loadAll() {
@@ -88,6 +87,9 @@ export class StudyPage {
 
   failed(error) { toast(error.message, "error"); }
 
+  // What may be drawn in the chosen slice: the atria in the long axes alone.
+  get structures() { return this.plane?.structures ?? []; }
+
   // Frames and slices.
 
   redraw() {
@@ -108,6 +110,8 @@ export class StudyPage {
   goPlane(plane) {
     if (!plane || plane === this.plane) return;
     this.plane = plane;
+    if (!this.structures.includes(this.structure)) [this.structure] = this.structures;
+    this.tools.fit();
     this.edits.show();
     this.stage.fit();
     if (this.own) plane.loadOwn().then(() => this.redraw());
@@ -153,8 +157,8 @@ export class StudyPage {
     const name = this.frame === this.numbers.ed_frame ? "lv_edv_ml" : this.frame === this.numbers.es_frame ? "lv_esv_ml" : null;
     const slices = name && this.numbers.slices[name];
     if (!slices?.length) return false;
-    const codes = this.planeOf("sax", index)?.codes(this.frame);
-    return !slices.includes(index) && Boolean(codes?.includes(this.structures.find((one) => one.name === "lv").code));
+    const plane = this.planeOf("sax", index), codes = plane?.codes(this.frame);
+    return !slices.includes(index) && Boolean(codes?.includes(plane.structures.find((one) => one.name === "lv").code));
   }
 
   // Play.
