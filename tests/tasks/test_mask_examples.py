@@ -130,6 +130,14 @@ def test_part_labelled_and_whole_samples_share_a_batch() -> None:
     assert min(alone) - 1e-6 <= float(its.loss(batch).total.detach()) <= max(alone) + 1e-6
 
 
+def test_frames_with_a_teacher_alone_ask_for_no_structure() -> None:
+    its = task()
+    study = taught(only_lv(frames=(0,)))
+    examples = its.examples(study)
+    assert [example.is_drawn for example in examples] == [True, *(False for _ in examples[1:])] and len(examples) > 1
+    its.check_examples(examples)
+
+
 def test_a_structure_that_should_be_there_and_never_is_stops_the_run() -> None:
     its = task()
     whole, part = its.examples(annotated(LABELS)), its.examples(only_lv())

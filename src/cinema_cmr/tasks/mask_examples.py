@@ -43,6 +43,11 @@ class SegmentExample:
     """(x, y, z, class), a teacher's probabilities in 255ths; None without a teacher."""
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether an expert's labels count in any slice; False of a frame with a teacher's alone."""
+        return self.drawn_slices is None or bool(self.drawn_slices.any())
+
+    @property
     def heart(self) -> tuple[float, float]:
         """Centre of the bounding box of all labels, in pixels; the centre of the image without labels."""
         spots = np.argwhere(self._foreground().any(axis=2))

@@ -168,7 +168,7 @@ class SegmentTask(Task[SegmentExample]):
         """
         anatomy = self.config.label_scheme in ("cine", "chambers")
         for label in LABEL_SCHEMES[self.config.label_scheme] if anatomy else ():
-            drawn = [e for e in examples if not e.drawn or e.drawn[label.code]]
+            drawn = [e for e in examples if e.is_drawn and (not e.drawn or e.drawn[label.code])]
             if drawn and not any((example.labels == label.code).any() for example in drawn):
                 raise InputError(
                     f"no label of '{label.name}' in {len(drawn)} training frames; expected it in some of them. If it"
