@@ -151,3 +151,12 @@ def test_a_map_that_was_read_has_atria_where_any_voxel_is_of_one(code: int) -> N
     assert has_atria(chambers) and without_empty_atria(chambers) is chambers
     scar = LabelMap(array=np.minimum(array, 4), scheme="scar")
     assert not has_atria(scar) and without_empty_atria(scar) is scar, "code 4 is no-reflow there"
+
+
+def test_atria_are_background_to_the_ventricles() -> None:
+    labels = LabelMap(array=np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1), scheme="chambers")
+    assert labels.ventricular_codes.ravel().tolist() == [0, 1, 2, 3, 0, 0]
+    only = replace(labels, drawn=("la", "ra"))
+    assert only.ventricular_codes.ravel().tolist() == [0, 1, 2, 3, 0, 0]
+    other = replace(labels, scheme="pathology")
+    assert other.ventricular_codes is other.array

@@ -12,7 +12,7 @@ from hearts import LV, MYO, RV, acdc_patient, cine_of, heart, heart_slice
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import GeometryError, InputError, UsageError
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.measure.volumes import CLEAR_RIM, enclosed_fractions, measure_volumes, ventricular_codes
+from cinema_cmr.measure.volumes import CLEAR_RIM, enclosed_fractions, measure_volumes
 
 
 def ellipsoid(semi_axes_mm: tuple[float, ...], spacing_mm: tuple[float, ...], code: int) -> LabelMap:
@@ -190,12 +190,3 @@ def test_experts_draw_the_lv_only_where_it_counts(real_data: Path, number: int) 
     volumes = measure_volumes(cine, labels)
     assert volumes.base == "first"
     assert not volumes.lv_excluded.any()
-
-
-def test_atria_are_background_to_the_ventricles() -> None:
-    labels = LabelMap(array=np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1), scheme="chambers")
-    assert ventricular_codes(labels).ravel().tolist() == [0, 1, 2, 3, 0, 0]
-    only = replace(labels, drawn=("la", "ra"))
-    assert ventricular_codes(only).ravel().tolist() == [0, 1, 2, 3, 0, 0]
-    other = replace(labels, scheme="pathology")
-    assert ventricular_codes(other) is other.array

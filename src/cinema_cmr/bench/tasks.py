@@ -9,7 +9,7 @@ import numpy as np
 
 from cinema_cmr.bench.scored_run import PatientValues
 from cinema_cmr.core.errors import unknown_name
-from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.core.vocabulary import LANDMARKS, VENTRICULAR_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.report.bench.bench_results import ShownMeasure
 from cinema_cmr.tasks.targets import target_value
@@ -378,10 +378,6 @@ def why_not(task: BenchTask, train: Sequence[AnnotatedStudy], val: Sequence[Anno
     return None
 
 
-_MORE_THAN = {"cine": "chambers"}
-"""Label scheme -> the one that has further structures."""
-
-
 def _is_labelled(annotated: AnnotatedStudy, view: View, scheme: str) -> bool:
     return _is_labelled_in_part(annotated, view, scheme) and annotated.labels[view].in_scheme(scheme).is_complete
 
@@ -389,6 +385,8 @@ def _is_labelled(annotated: AnnotatedStudy, view: View, scheme: str) -> bool:
 def _is_labelled_in_part(annotated: AnnotatedStudy, view: View, scheme: str, structure: str = "") -> bool:
     """Whether a view has labels, and the structure was drawn if one is named."""
     labels = annotated.labels.get(view)
-    if view not in annotated.study or labels is None or labels.scheme not in (scheme, _MORE_THAN.get(scheme)):
+    if view not in annotated.study or labels is None:
+        return False
+    if labels.scheme != scheme and not {labels.scheme, scheme} <= set(VENTRICULAR_SCHEMES):
         return False
     return not structure or not labels.drawn or structure in labels.drawn

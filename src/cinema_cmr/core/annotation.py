@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, InputError, unknown_name
-from cinema_cmr.core.vocabulary import CHAMBER_LABELS, CINE_LABELS, LABEL_SCHEMES, LANDMARKS, View
+from cinema_cmr.core.vocabulary import (
+    ATRIUM_LABELS,
+    CINE_LABELS,
+    LABEL_SCHEMES,
+    LANDMARKS,
+    VENTRICULAR_SCHEMES,
+    View,
+)
 from cinema_cmr.core.volume import Cine
 
 __all__ = ["LabelMap", "Landmarks", "SoftLabels", "check_same_grid", "has_atria", "without_empty_atria"]
@@ -62,18 +69,28 @@ class LabelMap:
         """
         if scheme == self.scheme:
             return self
-        if {scheme, self.scheme} != {"cine", "chambers"}:
+        if not {scheme, self.scheme} <= set(VENTRICULAR_SCHEMES):
             raise InputError(
                 f"labels of scheme '{self.scheme}' have no place in '{scheme}'; expected labels of that scheme"
             )
         if scheme == "chambers":
             return replace(self, scheme=scheme, drawn=self.drawn or tuple(label.name for label in CINE_LABELS))
-        known = [label.code for label in CINE_LABELS]
         drawn = tuple(label.name for label in CINE_LABELS if label.name in self.drawn)
         if self.drawn and not drawn:
             raise InputError(f"only {', '.join(self.drawn)} drawn; expected a structure of the scheme '{scheme}'")
-        array = np.where(np.isin(self.array, known), self.array, 0).astype(np.uint8)
-        return replace(self, scheme=scheme, array=array, drawn=() if len(drawn) == len(known) else drawn)
+        complete = len(drawn) == len(CINE_LABELS)
+        return replace(self, scheme=scheme, array=self.ventricular_codes, drawn=() if complete else drawn)
+
+    @property
+    def ventricular_codes(self) -> NDArray[np.uint8]:
+        """(x, y, z, t), the codes of a cine's map with the atria as background.
+
+        What is measured beside the ventricles, such as the valve where their blood borders no wall, is then the same
+        whether the atria were drawn or not.
+        """
+        if self.scheme != "chambers":
+            return self.array
+        return np.where(self.array <= CINE_LABELS[-1].code, self.array, 0).astype(np.uint8)
 
     def select(self, frames: Sequence[int]) -> LabelMap:
         """Return the label map of some frames, in the order given."""
@@ -153,7 +170,7 @@ class Landmarks:
 
 def has_atria(labels: LabelMap) -> bool:
     """Return whether any voxel of a label map is of an atrium."""
-    codes = [label.code for label in CHAMBER_LABELS if label not in CINE_LABELS]
+    codes = [label.code for label in ATRIUM_LABELS]
     return labels.scheme == "chambers" and bool(np.isin(labels.array, codes).any())
 
 

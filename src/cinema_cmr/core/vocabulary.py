@@ -8,6 +8,7 @@ from typing import NamedTuple
 from cinema_cmr.core.errors import unknown_name
 
 __all__ = [
+    "ATRIUM_LABELS",
     "CHAMBER_LABELS",
     "CINE_LABELS",
     "LABEL_SCHEMES",
@@ -16,6 +17,7 @@ __all__ = [
     "NOTICE",
     "PATHOLOGY_LABELS",
     "SCAR_LABELS",
+    "VENTRICULAR_SCHEMES",
     "LabelClass",
     "View",
 ]
@@ -55,6 +57,11 @@ class View(StrEnum):
         """True for the 2-, 3- and 4-chamber views."""
         return self in (View.LAX_2C, View.LAX_3C, View.LAX_4C)
 
+    @property
+    def cine_scheme(self) -> str:
+        """Label scheme of the codes that a cine mask of this view may hold, a key of `LABEL_SCHEMES`."""
+        return "chambers" if self.is_long_axis else "cine"
+
 
 _VIEW_TITLES = {
     View.SAX: "short axis",
@@ -83,13 +90,14 @@ CINE_LABELS: tuple[LabelClass, ...] = (
 )
 """Cine masks everywhere in this project: 0 background, 1 RV, 2 MYO, 3 LV (papillary muscles in the blood pool)."""
 
-CHAMBER_LABELS: tuple[LabelClass, ...] = (
-    *CINE_LABELS,
+ATRIUM_LABELS: tuple[LabelClass, ...] = (
     LabelClass(4, "la", "left atrium", "#f59e0b", "82471001", "Left atrium"),
     LabelClass(5, "ra", "right atrium", "#a855f7", "73829009", "Right atrium"),
 )
-"""Cine masks of long-axis planes: the cine codes, and the blood of the atria up to the valve planes, without veins and
-appendages."""
+"""Blood of the atria up to the valve planes, without veins and appendages; in masks of long-axis planes alone."""
+
+CHAMBER_LABELS: tuple[LabelClass, ...] = (*CINE_LABELS, *ATRIUM_LABELS)
+"""Cine masks of long-axis planes."""
 
 SCAR_LABELS: tuple[LabelClass, ...] = (
     LabelClass(1, "lv_cavity", "left ventricular cavity", "#ef4444", "87878005", "Left ventricle"),
@@ -112,6 +120,9 @@ LABEL_SCHEMES: dict[str, tuple[LabelClass, ...]] = {
     "scar": SCAR_LABELS,
     "pathology": PATHOLOGY_LABELS,
 }
+
+VENTRICULAR_SCHEMES = ("cine", "chambers")
+"""Label schemes whose masks hold the ventricles by the codes of `CINE_LABELS`."""
 
 LABEL_UNIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "scar": {"myocardium": ("myo_normal", "infarct", "no_reflow")},

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError
-from cinema_cmr.core.vocabulary import CINE_LABELS, LABEL_SCHEMES, View
+from cinema_cmr.core.vocabulary import CINE_LABELS, LABEL_SCHEMES, VENTRICULAR_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.mask_place import MaskPlace, mask_place
@@ -110,7 +110,7 @@ def blood_wall_auc(cine: Cine, labels: LabelMap) -> float | None:
 
     None if no frame has enough of both, and for another label scheme than those of cines.
     """
-    if labels.scheme not in ("cine", "chambers"):
+    if labels.scheme not in VENTRICULAR_SCHEMES:
         return None
     # Imported late: it takes longer than the rest of a command's start.
     from scipy.stats import rankdata

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Mapping
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.results import LandmarkPrediction, Prediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.vocabulary import VENTRICULAR_SCHEMES, View
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.inference.landmark_predictor import LandmarkPredictor
 from cinema_cmr.inference.predictor import predict_cine
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.measure.long_axis.estimate import estimate_landmarks
 from cinema_cmr.measure.long_axis.mask import landmarks_from_mask
-from cinema_cmr.measure.volumes import VENTRICULAR_SCHEMES
 
 __all__ = ["predict_landmarks", "segment_long_axes"]
 

@@ -11,7 +11,7 @@ from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import NoCineError
 from cinema_cmr.core.results import HeartLocation, Prediction, RemovedComponent
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import CHAMBER_LABELS, View
+from cinema_cmr.core.vocabulary import ATRIUM_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.image.resample import CropResample
@@ -24,7 +24,7 @@ from cinema_cmr.inference.segmenter import Segmenter
 
 __all__ = ["predict_cine", "predict_study"]
 
-_RIGHT_ATRIUM = next(label.code for label in CHAMBER_LABELS if label.name == "ra")
+_RIGHT_ATRIUM = next(label.code for label in ATRIUM_LABELS if label.name == "ra")
 
 FrameReport = Callable[[int, int], None]
 """Called with the number of frames done and in total."""

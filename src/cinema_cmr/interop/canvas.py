@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import LabelMap, without_empty_atria
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import CHAMBER_LABELS
+from cinema_cmr.core.vocabulary import ATRIUM_LABELS, CHAMBER_LABELS
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.datasets.reading import Note, ignore_note
 
@@ -27,7 +27,7 @@ __all__ = ["Canvas", "Place", "ReadLabels", "slice_origin"]
 _PAINTED = ("la", "ra", "epi", "myo", "lv", "rv")
 """Order of painting: a cavity lies over its wall, a ventricle over its atrium. "epi" is wall and cavity of the LV
 together."""
-_ATRIA = ("la", "ra")
+_ATRIA = tuple(label.name for label in ATRIUM_LABELS)
 _DRAWN = {"epi": "myo"}
 _TITLES = {label.name: label.title for label in CHAMBER_LABELS} | {"epi": "outer border of the LV's wall"}
 _LABEL = {label.name: label.code for label in CHAMBER_LABELS} | {"epi": 2}
@@ -126,8 +126,7 @@ class Canvas:
                     array[:, :, k, t][masks[name]] = _LABEL[name]
             frames = sorted({t for _, _, t in own})
             if frames:
-                scheme = "chambers" if cine.view.is_long_axis else "cine"
-                labels = without_empty_atria(LabelMap(array=array, scheme=scheme))
+                labels = without_empty_atria(LabelMap(array=array, scheme=cine.view.cine_scheme))
                 yield ReadLabels(cine=cine, labels=labels, frames=tuple(frames), drawn=_drawn_in_all(own, frames))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import InputError, UnreadableFileError
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.vocabulary import ATRIUM_LABELS, View
 from cinema_cmr.files.text import read_text
 from cinema_cmr.image.polygon import fill_polygons
 from cinema_cmr.interop.canvas import Canvas, Place
@@ -34,7 +34,7 @@ _MAX_XML_BYTES = 256 << 20
 _NOT_AREAS = re.compile(r"extent|cent(re|er)|point|marker|line|ref|seed|roi|enhance|reflow|tissue|blood", re.IGNORECASE)
 """Parts of names of what a workspace holds beside outlines: points, lines and areas for other analyses."""
 
-_ATRIA = ("la", "ra")
+_ATRIA = tuple(label.name for label in ATRIUM_LABELS)
 """Passed over in a workspace: atria are often drawn in other frames than ventricles, where nothing is said of those."""
 
 Points = NDArray[np.float64]

@@ -10,7 +10,7 @@ import numpy as np
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import CHAMBER_LABELS, CINE_LABELS, View
+from cinema_cmr.core.vocabulary import ATRIUM_LABELS, CINE_LABELS, View
 from cinema_cmr.datasets.reading import Note, ignore_note
 from cinema_cmr.interop.canvas import Canvas, ReadLabels
 from cinema_cmr.interop.contour_reading import add_contour_files, is_contour_file
@@ -27,7 +27,7 @@ from cinema_cmr.io.walk import paths_below
 __all__ = ["convert_labels", "read_labels"]
 
 _CODES = {label.name: label.code for label in CINE_LABELS}
-_ATRIA = tuple(label.name for label in CHAMBER_LABELS if label not in CINE_LABELS)
+_ATRIA = tuple(label.name for label in ATRIUM_LABELS)
 
 
 def convert_labels(

@@ -23,7 +23,7 @@ from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.contours import curve_length_mm, loops, smooth_masks
 from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.phases import Phases, find_phases
-from cinema_cmr.measure.volumes import CODES, enclosed_fractions, ventricular_codes
+from cinema_cmr.measure.volumes import CODES, enclosed_fractions
 
 __all__ = [
     "circumferential_curves",
@@ -137,7 +137,7 @@ def longitudinal_curve_lengths_mm(cine: Cine, labels: LabelMap) -> Curve:
 
     The contour of the blood without its longest part that is more than `TOUCH_MM` from myocardium, the valve.
     """
-    codes = ventricular_codes(labels)[:, :, 0]
+    codes = labels.ventricular_codes[:, :, 0]
     if not codes.any():
         return np.full(cine.n_frames, np.nan)
     planes = _cropped(codes)

@@ -30,19 +30,14 @@ __all__ = [
     "FRAMES_OF_MOTION",
     "MIN_MYOCARDIAL_RIM",
     "OLD_BASAL_RULES",
-    "VENTRICULAR_SCHEMES",
     "BasalRule",
     "Volumes",
     "enclosed_fractions",
     "measure_volumes",
-    "ventricular_codes",
 ]
 
 CODES: dict[str, int] = {label.name: label.code for label in CINE_LABELS}
 """Structure -> code in a cine mask."""
-
-VENTRICULAR_SCHEMES = ("cine", "chambers")
-"""Label schemes whose masks hold ventricles by these codes."""
 
 BasalRule = Literal["scmr", "descent", "all-slices", "valve-plane"]
 
@@ -65,17 +60,6 @@ that a reader draws in ED alone. A network closed 80 % of one that was in no oth
 
 FRAMES_OF_MOTION = 15
 """Smallest number of frames of a beat in which a base does not come and go within one: 67 ms at 60 beats a minute."""
-
-
-def ventricular_codes(labels: LabelMap) -> NDArray[np.uint8]:
-    """Return the codes (x, y, z, t) of a map of a cine with the atria as background.
-
-    What is measured beside the ventricles, such as the valve where their blood borders no wall, is then the same
-    whether the atria were drawn or not.
-    """
-    if labels.scheme != "chambers":
-        return labels.array
-    return np.where(labels.array <= max(CODES.values()), labels.array, 0).astype(np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,5 +154,4 @@ def _image_view(
         slice_thickness_mm=plane.thickness_mm,
         label=f"phantom {plane.view}",
     )
-    scheme = "chambers" if with_atria else "cine"
-    return cine, LabelMap(array=labels.transpose(2, 3, 0, 1), scheme=scheme)
+    return cine, LabelMap(array=labels.transpose(2, 3, 0, 1), scheme=plane.view.cine_scheme)

@@ -63,9 +63,7 @@ def label_scheme(record: StudyRecord, view: View) -> str:
     Masks of long-axis planes of a cine may have the atria: those of models and readers that leave them out are in the
     scheme "cine", whose codes are the first of "chambers" (`stored_labels`).
     """
-    if record.study.modality == "lge":
-        return "scar"
-    return "chambers" if view.is_long_axis else "cine"
+    return "scar" if record.study.modality == "lge" else view.cine_scheme
 
 
 def scheme_codes(scheme: str) -> dict[int, int]:

@@ -124,9 +124,9 @@ def prepare_run(
     """Resolve an experiment on this machine, load its first weights and make its examples.
 
     `start`: the model to start from; None for the experiment's own. `command`: for the record in config.yaml. `note`
-    receives that the network has the start's sizes, that a start has seen pixels of another size, and how many studies
-    the task can learn nothing from. Raises `InputError` if these are all training studies, `UsageError` for patience
-    without held-out studies, and the errors of `recipes.start.first_network`.
+    receives that the run has the start's sizes and structures, that a start has seen pixels of another size, and how
+    many studies the task can learn nothing from. Raises `InputError` if these are all training studies, `UsageError`
+    for patience without held-out studies, and the errors of `recipes.start.first_network`.
     """
     name = start if start is not None else experiment.start
     loaded = load_model(name) if isinstance(name, str) else name
@@ -134,6 +134,8 @@ def prepare_run(
     of_recipe, resolved = resolved, with_sizes_of(resolved, loaded)
     if resolved.network != of_recipe.network:
         note("the network has the sizes of the start, in place of the recipe's")
+    if resolved.task != of_recipe.task:
+        note("the run learns the structures of the start, atria too, in place of the recipe's")
     if said := other_pixels(resolved, loaded):
         note(said)
     task = create_task(resolved.task, first_network(resolved, loaded), data.train)

@@ -9,7 +9,7 @@ from pathlib import Path
 from cinema_cmr.core.annotation import SoftLabels
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.vocabulary import VENTRICULAR_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.reading import Note, ignore_note
@@ -100,7 +100,8 @@ def with_teacher(
 
 def _can_teach(card: ModelCard, config: SegmentConfig) -> bool:
     """Whether the model's structures are the run's; of all chambers the cine's are a part."""
-    return card.label_scheme == config.label_scheme or {card.label_scheme, config.label_scheme} == {"cine", "chambers"}
+    schemes = {card.label_scheme, config.label_scheme}
+    return len(schemes) == 1 or schemes <= set(VENTRICULAR_SCHEMES)
 
 
 def _scheme_with(card: ModelCard, config: SegmentConfig) -> str:

@@ -69,10 +69,9 @@ def mask_examples(
 ) -> list[SegmentExample]:
     """Return an example for each labelled frame of a view, and for `n_soft_frames` others with a teacher's labels.
 
-    Labels of a cine's structures and of all chambers stand for each other (`LabelMap.in_scheme`). The latter are spread
-    evenly over the frames without an expert's labels. `of_view` follows the study's name in
-    those of the examples. Raises `InputError` for labels of another
-    scheme, `GeometryError` for labels on another grid than the cine.
+    The latter are spread evenly over the frames without an expert's labels. Labels of a cine's structures and of all
+    chambers stand for each other (`LabelMap.in_scheme`). `of_view` follows the study's name in those of the examples.
+    Raises `InputError` for labels of another scheme, `GeometryError` for labels on another grid than the cine.
     """
     cine, labels, soft = annotated.study.cine(view), annotated.labels.get(view), annotated.soft_labels.get(view)
     try:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.study import Facts, Study
-from cinema_cmr.core.vocabulary import CINE_LABELS, LABEL_UNIONS, LANDMARKS, View
+from cinema_cmr.core.vocabulary import ATRIUM_LABELS, CINE_LABELS, LABEL_UNIONS, LANDMARKS, VENTRICULAR_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.measure.long_axis.cut import points_of_cut
@@ -43,7 +43,7 @@ _MEASURED_OF = {
     "myo": ("lv_mass_g",),
 }
 """Drawn structure -> what it alone suffices to measure."""
-_ATRIA = ("_la", "_ra")
+_ATRIA = tuple(f"_{label.name}" for label in ATRIUM_LABELS)
 """Ends of the scores of atria; `dice_mean` leaves them out, so that networks with and without atria compare."""
 _LESIONS = ("infarct", "no_reflow")
 _ANATOMY = ("lv", "myo", "rv", "lv_cavity", "myocardium")
@@ -161,7 +161,7 @@ def _frame_scores(predicted: Labels, reference: LabelMap, frame: int, cine: Cine
         scores[f"hd95_{of}{name}_mm"], scores[f"assd_{of}{name}_mm"] = distances[name]
         if not of:
             scores |= _stack_scores(name, of_prediction, of_truth)
-    if cine.view in LANDMARKS and scheme in ("cine", "chambers") and _is_drawn("lv", reference):
+    if cine.view in LANDMARKS and scheme in VENTRICULAR_SCHEMES and _is_drawn("lv", reference):
         scores |= _point_scores(predicted[:, :, 0], truth[:, :, 0], cine)
     return scores
 

@@ -16,7 +16,7 @@ from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, VENTRICULAR_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.data.sample import IGNORE_INDEX, Batch, Sample
@@ -166,7 +166,7 @@ class SegmentTask(Task[SegmentExample]):
 
         It would be learned as background. Lesions may be absent: hearts without them are normal.
         """
-        anatomy = self.config.label_scheme in ("cine", "chambers")
+        anatomy = self.config.label_scheme in VENTRICULAR_SCHEMES
         for label in LABEL_SCHEMES[self.config.label_scheme] if anatomy else ():
             drawn = [e for e in examples if e.is_drawn and (not e.drawn or e.drawn[label.code])]
             if drawn and not any((example.labels == label.code).any() for example in drawn):

@@ -21,7 +21,7 @@ import numpy as np
 from cinema_cmr.core.annotation import LabelMap, Landmarks
 from cinema_cmr.core.errors import InputError, UnreadableFileError
 from cinema_cmr.core.study import Facts, Issue, Study
-from cinema_cmr.core.vocabulary import CHAMBER_LABELS, CINE_LABELS, View
+from cinema_cmr.core.vocabulary import ATRIUM_LABELS, CHAMBER_LABELS, CINE_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy, Case, DatasetCard
 from cinema_cmr.data.label_check import check_nesting
@@ -60,7 +60,6 @@ CARD = DatasetCard(
 LABEL_CODES = {label.code: label.code for label in CINE_LABELS}
 """Our codes: 1 right ventricle, 2 myocardium, 3 left ventricle; pass others to `read_case`."""
 
-_ATRIA = tuple(label for label in CHAMBER_LABELS if label not in CINE_LABELS)
 _LONG_AXIS_CODES = {label.code: label.code for label in CHAMBER_LABELS}
 
 
@@ -184,21 +183,21 @@ def _codes_of(view: View, stated: Mapping[int, int]) -> Mapping[int, int]:
     """Return the codes of a view's label maps: those stated, else ours; atria are background in the short axis."""
     if view.is_long_axis:
         return stated or _LONG_AXIS_CODES
-    atria = {label.code for label in _ATRIA}
+    atria = {label.code for label in ATRIUM_LABELS}
     return {code: 0 if ours in atria else ours for code, ours in (stated or LABEL_CODES).items()}
 
 
 def _ventricles_drawn(case: Case) -> bool:
     """Whether any structure but the atria counts as drawn."""
-    return not case.drawn or not set(case.drawn) <= {label.name for label in _ATRIA}
+    return not case.drawn or not set(case.drawn) <= {label.name for label in ATRIUM_LABELS}
 
 
 def _as_stated(labels: LabelMap, case: Case, view: View) -> LabelMap:
     """Return the label map with the structures and slices that count as drawn."""
     slices = None if case.empty_slices_drawn else np.asarray(labels.array.any(axis=(0, 1)))
     labels = replace(labels, drawn_slices=slices)
-    found = [label.name for label in _ATRIA if (labels.array == label.code).any()]
-    stated = [label.name for label in _ATRIA if label.name in case.drawn]
+    found = [label.name for label in ATRIUM_LABELS if (labels.array == label.code).any()]
+    stated = [label.name for label in ATRIUM_LABELS if label.name in case.drawn]
     if view.is_long_axis and (found or stated):
         return replace(labels, scheme="chambers", drawn=case.drawn or _drawn_chambers(found, view))
     drawn = tuple(name for name in case.drawn if name not in stated)
@@ -210,7 +209,7 @@ def _drawn_chambers(atria: Sequence[str], view: View) -> tuple[str, ...]:
     atrium to draw."""
     names = [label.name for label in CHAMBER_LABELS]
     seen = {"ra", *atria} if view is not View.LAX_4C and "la" in atria else set(atria)
-    drawn = tuple(name for name in names if name in seen or name not in {label.name for label in _ATRIA})
+    drawn = tuple(name for name in names if name in seen or name not in {label.name for label in ATRIUM_LABELS})
     return () if len(drawn) == len(names) else drawn
 
 

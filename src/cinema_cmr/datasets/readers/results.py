@@ -136,7 +136,7 @@ def read_case(case: Case, *, every_frame: bool = False) -> AnnotatedStudy:
 
 def _scheme_of(view: View, scheme: str) -> str:
     """Return the scheme of the codes that a view's mask may hold: in the long axes of a cine, the atria too."""
-    return "chambers" if scheme == "cine" and view.is_long_axis else scheme
+    return view.cine_scheme if scheme == "cine" else scheme
 
 
 def _labels(cine: Cine, mask: Path, scheme: str, *, every_frame: bool) -> tuple[LabelMap, tuple[int, ...]]:

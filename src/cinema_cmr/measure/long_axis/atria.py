@@ -18,7 +18,7 @@ from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.components import largest_component
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import CHAMBER_LABELS, View
+from cinema_cmr.core.vocabulary import ATRIUM_LABELS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.function import indexed_value
@@ -30,7 +30,7 @@ __all__ = ["Atria", "AtrialCurve", "Extreme", "atrial_curves", "atrial_values", 
 Array = NDArray[np.float64]
 Masks = NDArray[np.bool_]
 
-ATRIA = {label.name: label for label in CHAMBER_LABELS if label.name in ("la", "ra")}
+ATRIA = {label.name: label for label in ATRIUM_LABELS}
 
 VIEWS = (View.LAX_4C, View.LAX_2C)
 

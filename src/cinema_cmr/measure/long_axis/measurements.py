@@ -22,7 +22,7 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.phases import FRAMES_TO_COMPARE, Phases, find_phases, override_phases
-from cinema_cmr.measure.volumes import CODES, ventricular_codes
+from cinema_cmr.measure.volumes import CODES
 
 __all__ = [
     "axis_lengths_mm",
@@ -245,7 +245,7 @@ def biplane_volumes_ml(two_chamber: tuple[Cine, LabelMap], four_chamber: tuple[C
 def _areas_and_lengths(cine: Cine, labels: LabelMap) -> tuple[Points, Points]:
     """Return the (t,) LV area in mm2 and long axis in mm of a long-axis mask; NaN without LV."""
     dx, dy, _ = cine.spacing_mm
-    planes = ventricular_codes(labels)[:, :, 0]
+    planes = labels.ventricular_codes[:, :, 0]
     frames = [_lv_axis_mm(planes[..., frame], (dx, dy)) for frame in range(cine.n_frames)]
     counts = np.count_nonzero(planes == CODES["lv"], axis=(0, 1))
     return np.where(counts > 0, counts * dx * dy, np.nan), np.array(frames)

@@ -219,10 +219,7 @@ def _cine_heart(n_frames: int) -> tuple[Study, dict[View, LabelMap], dict[View, 
         )
         for view, side in points.items()
     }
-    labels = {
-        view: LabelMap(array=array, scheme="chambers" if view.is_long_axis else "cine")
-        for view, array in arrays.items()
-    }
+    labels = {view: LabelMap(array=array, scheme=view.cine_scheme) for view, array in arrays.items()}
     return Study(name="", cines=tuple(cines.values())), labels, landmarks
 
 
