@@ -177,7 +177,7 @@ _LONG_AXIS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "atrium-uneven",
         _WARNING,
         "the outlines of an atrium may be wrong in some frames",
-        "a size that changes from a frame to the next by more than 35 % of the largest, of 15 frames or more",
+        "a size that changes from a frame to the next by more than 25 % of the largest, of 15 frames or more",
     ),
 )
 
