@@ -132,5 +132,8 @@ LABEL_UNIONS: dict[str, dict[str, tuple[str, ...]]] = {
 LANDMARKS: dict[View, tuple[str, ...]] = {
     View.LAX_2C: ("mitral_anterior", "mitral_inferior", "apex"),
     View.LAX_4C: ("mitral_septal", "mitral_lateral", "apex"),
+    View.LAX_3C: ("mitral_anteroseptal", "mitral_inferolateral", "apex"),
 }
-"""Names of the long-axis landmarks, in the order of the published models' outputs."""
+"""Names of the long-axis landmarks; of the 2- and 4-chamber views in the order of the published models' outputs.
+
+The anteroseptal hinge point of the 3-chamber view is where the valve meets the root of the aorta."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.phantom.anatomy.chambers import AORTA, Chambers, chamber_depth
 from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame
 from cinema_cmr.phantom.planes import ImagePlane
 
@@ -20,8 +21,10 @@ __all__ = ["mitral_point", "plane_landmarks"]
 
 Array = NDArray[np.float64]
 
-_FIRST_SIDE = {View.LAX_4C: -30.0, View.LAX_2C: 90.0}
-"""Angle of the first hinge point of each view (septal, anterior); the second lies opposite."""
+_FIRST_SIDE = {View.LAX_4C: -30.0, View.LAX_3C: 30.0, View.LAX_2C: 90.0}
+"""Angle of the first hinge point of each view (septal, anteroseptal, anterior); the second lies opposite."""
+_ALONG_RING = 400
+"""Points between both ends of the ring in a plane, at which the root of the aorta is sought."""
 
 
 def mitral_point(heart: Heart, frame: HeartFrame, theta: Array) -> Array:
@@ -41,8 +44,11 @@ def plane_landmarks(heart: Heart, frames: Sequence[HeartFrame], plane: ImagePlan
     start = np.radians(_FIRST_SIDE[plane.view])
     points: dict[str, list[Array]] = {first: [], second: [], apex: []}
     for frame in frames:
-        for name, side in ((first, start), (second, start + np.pi)):
-            points[name].append(_ring_in_plane(heart, frame, plane, side) + shift)
+        ends = [_ring_in_plane(heart, frame, plane, side) for side in (start, start + np.pi)]
+        if plane.view is View.LAX_3C:
+            ends[0] = _beside_aorta(heart, frame, *ends)
+        for name, end in zip((first, second), ends, strict=True):
+            points[name].append(end + shift)
         points[apex].append(_tip_in_plane(heart, frame, plane) + shift)
     return Landmarks(view=plane.view, points={name: np.array(values) for name, values in points.items()})
 
@@ -62,6 +68,17 @@ def _ring_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane, side: flo
     first = int(crossings[np.argmin(np.abs(crossings - 82))])
     share = off[first] / (off[first] - off[first + 1])
     return np.asarray(ring[first] + share * (ring[first + 1] - ring[first]))
+
+
+def _beside_aorta(heart: Heart, frame: HeartFrame, first: Array, second: Array) -> Array:
+    """Return the point of the ring's opening from `second` to `first` where the root of the aorta begins.
+
+    `first` itself where the plane misses the aorta: all of the opening is mitral valve there.
+    """
+    aorta = next(chamber for chamber in Chambers(heart=heart).at(frame) if chamber.name == AORTA)
+    along = second + np.linspace(0, 1, _ALONG_RING)[:, None] * (first - second)
+    inside = chamber_depth(aorta, heart.locate(along)) > 0
+    return np.asarray(along[np.argmax(inside)]) if inside.any() else first
 
 
 def _tip_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane) -> Array:
