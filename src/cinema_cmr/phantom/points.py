@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.phantom.anatomy.chambers import AORTA, Chambers, chamber_depth
+from cinema_cmr.phantom.anatomy.chambers import AORTA, LEFT_ATRIUM, Chambers, chamber_depth
 from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame
 from cinema_cmr.phantom.planes import ImagePlane
 
@@ -25,6 +25,8 @@ _FIRST_SIDE = {View.LAX_4C: -30.0, View.LAX_3C: 30.0, View.LAX_2C: 90.0}
 """Angle of the first hinge point of each view (septal, anteroseptal, anterior); the second lies opposite."""
 _ALONG_RING = 400
 """Points between both ends of the ring in a plane, at which the root of the aorta is sought."""
+_BEHIND_RING_MM = 4.0
+"""Distance from the ring at which the left atrium is sought; the valve lies between."""
 
 
 def mitral_point(heart: Heart, frame: HeartFrame, theta: Array) -> Array:
@@ -71,14 +73,19 @@ def _ring_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane, side: flo
 
 
 def _beside_aorta(heart: Heart, frame: HeartFrame, first: Array, second: Array) -> Array:
-    """Return the point of the ring's opening from `second` to `first` where the root of the aorta begins.
+    """Return the end of the mitral valve on the way from `second` to `first`, both ends of the ring in a plane.
 
-    `first` itself where the plane misses the aorta: all of the opening is mitral valve there.
+    The valve ends at the root of the aorta; where the plane misses that, with the left atrium behind it. `first` itself
+    where the atrium reaches as far.
     """
-    aorta = next(chamber for chamber in Chambers(heart=heart).at(frame) if chamber.name == AORTA)
+    chambers = {chamber.name: chamber for chamber in Chambers(heart=heart).at(frame)}
     along = second + np.linspace(0, 1, _ALONG_RING)[:, None] * (first - second)
-    inside = chamber_depth(aorta, heart.locate(along)) > 0
-    return np.asarray(along[np.argmax(inside)]) if inside.any() else first
+    aorta = chamber_depth(chambers[AORTA], heart.locate(along)) > 0
+    behind = heart.locate(along - _BEHIND_RING_MM * heart.pose.towards_apex)
+    atrium = chamber_depth(chambers[LEFT_ATRIUM], behind) > -chambers[LEFT_ATRIUM].wall_mm / 2
+    ends = [int(np.argmax(aorta))] if aorta.any() else []
+    ends += [int(np.flatnonzero(atrium)[-1])] if atrium.any() else []
+    return np.asarray(along[min(ends)]) if ends else first
 
 
 def _tip_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane) -> Array:
