@@ -9,7 +9,7 @@ import numpy as np
 
 from cinema_cmr.bench.scored_run import PatientValues
 from cinema_cmr.core.errors import unknown_name
-from cinema_cmr.core.vocabulary import LANDMARKS, VENTRICULAR_SCHEMES, View
+from cinema_cmr.core.vocabulary import VENTRICULAR_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.report.bench.bench_results import ShownMeasure
 from cinema_cmr.tasks.targets import target_value
@@ -329,7 +329,7 @@ _ALL = (
         "landmark-heatmap",
         "Mitral hinges and apex, by heatmaps",
         {"cinema": "lax-unetr", "cinema-scratch": "lax-unetr", "unet": "lax-unet", "shipped": "cinema-lax"},
-        tuple(LANDMARKS),
+        (View.LAX_2C, View.LAX_4C),
     ),
     _landmarks(
         "landmark-coordinates",
