@@ -272,9 +272,9 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             "cinema sweep segment-sax --data FOLDER --preset medium --from cinema-small-sax -o DIR",
         ),
         _example(
-            "From 2, 4 and 8 patients, each run until validation on 20 other training patients no longer improves.",
-            "cinema sweep segment-sax --data acdc:FOLDER --preset medium --steps 10000 --patience 5"
-            " --validate-every 250 --choose-by 20 --patients 2,4,8 -o DIR",
+            "From 2 and 8 patients, each run until validation on 20 other training patients no longer improves.",
+            "cinema sweep segment-sax --data acdc:FOLDER --preset medium --patience 5 --validate-every 250 --choose-by 20"
+            " --patients 2,8 -o DIR",
         ),
     ),
     "phantom": (
