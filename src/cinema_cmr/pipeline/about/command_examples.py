@@ -273,8 +273,8 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
         ),
         _example(
             "From 2 and 8 patients, each run until validation on 20 other training patients no longer improves.",
-            "cinema sweep segment-sax --data acdc:FOLDER --preset medium --patience 5 --validate-every 250 --choose-by 20"
-            " --patients 2,8 -o DIR",
+            "cinema sweep segment-sax --data acdc:FOLDER --preset medium --patience 5 --validate-every 250"
+            " --choose-by 20 --patients 2,8 -o DIR",
         ),
     ),
     "phantom": (
