@@ -223,6 +223,9 @@ def test_benchmark_and_sweep(labelled: Path, tmp_path: Path) -> None:
     assert [row.status for row in table.rows] == ["done"] and (tmp_path / "bench" / "page.html").exists()
     curve = cmr.sweep("segment-sax", labelled, tmp_path / "curve", shares=[100], models=["unet"], seeds=1, **settings)
     assert [point.n_patients for point in curve.points] == [8] and (tmp_path / "curve" / "curve.svg").exists()
+    settings |= {"patience": 1, "validate_every": 1, "choose_by": 3}
+    curve = cmr.sweep("segment-sax", labelled, tmp_path / "few", patients=[2], models=["unet"], seeds=1, **settings)
+    assert [point.n_patients for point in curve.points] == [2] and "3 patients of the part" in curve.settings[-1]
 
 
 def test_datasets_in_a_data_loader(labelled: Path) -> None:

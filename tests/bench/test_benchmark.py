@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from oracles import annotated, heart
@@ -22,6 +23,25 @@ def test_settings_are_sentences() -> None:
     first, second, third = describe_settings(options, [BenchDataset(name="h", data=data)], part="test")
     assert first == "Data: h (Hearts: 1 training patients, 1 held out, part test)."
     assert second.startswith("Preset coarse:") and third == "Every run: 7 updates."
+
+
+def test_settings_state_how_many_patients_choose_and_their_draw() -> None:
+    hearts = [annotated(heart(), name) for name in "abcd"]
+    dataset = BenchDataset(name="h", data=TrainingData(card=CARD, split=SPLIT, train=hearts[:3], val=hearts[3:]))
+    options = BenchOptions(root=Path(), patience=2, validate_every=5, choose_by=1)
+    apart = replace(dataset, choose_by=1)
+    for given in (apart, apart.set_apart()):  # of a benchmark and of a curve
+        data, chosen = describe_settings(options, [given], part="validation")
+        assert "2 training patients, 1 held out, part validation" in data
+        assert chosen.endswith(
+            "the best; 1 patients of the part train, drawn stratified by group with seed 0, neither trained on nor"
+            " scored, choose them."
+        )
+    _, chosen = describe_settings(options, [apart, apart], part="validation")
+    assert "of the part train of each dataset, drawn" in chosen
+    options = replace(options, choose_by=0)
+    _, chosen = describe_settings(options, [replace(dataset, choosing=hearts[:1])], part="test")
+    assert "; 1 patients of the validation part, neither" in chosen
 
 
 def test_a_model_that_needs_a_pre_training_is_unavailable_without_one() -> None:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from labelled_hearts import HEARTS, of
 from oracles import cine_of, heart
 
-from cinema_cmr.bench.data import read_datasets
+from cinema_cmr.bench.data import BenchDataset, read_datasets
 from cinema_cmr.bench.tasks import TASKS
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.vocabulary import View
@@ -63,6 +64,42 @@ def test_with_patience_the_validation_part_chooses_and_another_is_scored(lab: Pa
         UsageError, match="on which the weights are chosen; expected another part to score: --part test"
     ):
         read_datasets([str(lab)], tmp_path / "out", part="validation", **call)  # type: ignore[arg-type]
+
+
+def test_training_patients_can_be_set_apart_to_choose_by(lab: Path, tmp_path: Path) -> None:
+    call = {"split": None, "note": lambda text: None, "with_choosing": True, "part": "validation"}
+    (read,) = read_datasets([str(lab)], tmp_path, choose_by=3, **call)  # type: ignore[arg-type]
+    assert read.dataset is not None and len(read.dataset.data.train) == 8
+    fitting, why = read.dataset.fitting(TASKS["segment-sax"])
+    assert why is None and fitting.choose_by == 0
+    train, val, choosing = (
+        {study.patient for study in its} for its in (fitting.data.train, fitting.data.val, fitting.choosing)
+    )
+    assert (len(train), len(val), len(choosing)) == (5, 2, 3) and len(train | val | choosing) == 10
+    assert set(fitting.data.split["choosing"]) == choosing and set(fitting.data.split["train"]) == train
+    assert fitting.data.split.rule.endswith("; 3 of 8 training patients to choose by, stratified by group, seed 0")
+    assert read.dataset.data.split["validation"] == fitting.data.split["validation"]
+    again, _ = read.dataset.fitting(TASKS["segment-sax"])
+    assert again.data.split == fitting.data.split
+    for n, error in ((8, "8 of 8 training patients to choose by; expected at most 7"), (30, "30 of 8")):
+        (read,) = read_datasets([str(lab)], tmp_path, choose_by=n, **call)  # type: ignore[arg-type]
+        assert read.dataset is not None
+        with pytest.raises(UsageError, match=error):
+            read.dataset.fitting(TASKS["segment-sax"])
+    (read,) = read_datasets([str(lab)], tmp_path, choose_by=7, **call)  # type: ignore[arg-type]
+    assert read.dataset is not None
+    _, why = read.dataset.fitting(TASKS["segment-sax"])
+    assert why is not None and why.endswith("1; at least 2 are needed, beside the 7 set apart to choose by")
+
+
+def test_those_set_apart_are_of_each_group() -> None:
+    dataset = BenchDataset(name="d", data=of(HEARTS), choose_by=2)
+    assert [study.facts["group"] for study in dataset.data.train] == ["NOR", "DCM"] * 2
+    apart = dataset.set_apart()
+    assert sorted(str(study.facts["group"]) for study in apart.choosing) == ["DCM", "NOR"]
+    assert sorted(apart.groups.values()) == ["DCM", "NOR"]
+    with pytest.raises(UsageError, match="has a part 'choosing' already"):
+        replace(apart, choose_by=1).set_apart()
 
 
 def test_a_dataset_of_which_one_structure_was_drawn_makes_the_curve_of_that_one(lab: Path, tmp_path: Path) -> None:

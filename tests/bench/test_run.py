@@ -137,10 +137,17 @@ def test_with_patience_others_than_the_scored_patients_choose_the_weights(tmp_pa
     experiment = experiment.with_optim(lr=1e-12, last_lr=0.0, warmup_steps=0)
     record = train_and_score(experiment, of(HEARTS[1:]), tmp_path, choosing=HEARTS[:1])
     assert record.n_steps == 3 and [row.patient for row in record.patients] == ["p4", "p5"]
+    assert record.choosing_patients == ("p0",) and record.split_rule == SPLIT.rule
     assert "n_val_studies: 1" in (tmp_path / "config.yaml").read_text()
 
 
 def test_patience_of_a_benchmark_needs_its_interval(tmp_path: Path) -> None:
     for given in ({"patience": 4}, {"validate_every": 100}, {"patience": -1, "validate_every": 100}):
         with pytest.raises(UsageError, match="expected both or none"):
+            BenchOptions(root=tmp_path, **given)
+
+
+def test_patients_to_choose_by_need_patience(tmp_path: Path) -> None:
+    for given in ({"choose_by": 20}, {"choose_by": -1, "patience": 4, "validate_every": 100}):
+        with pytest.raises(UsageError, match="patients to choose by and patience"):
             BenchOptions(root=tmp_path, **given)

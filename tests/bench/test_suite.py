@@ -79,6 +79,8 @@ def test_a_result_of_an_older_version_is_kept_although_it_lacks_a_newer_value(tm
     values = json.loads((tmp_path / RESULT_FILE).read_text())
     for name in ("patience", "validate_every", "choosing"):
         del values["identity"][name]
+    for name in ("choosing_patients", "split_rule"):
+        del values[name]
     (tmp_path / RESULT_FILE).write_text(json.dumps(values))
     assert finished(tmp_path, IDENTITY) is not None
     with pytest.raises(OutputExistsError, match="another patience"):

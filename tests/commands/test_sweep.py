@@ -81,6 +81,49 @@ def test_further_models_start_elsewhere(lab: Path, tmp_path: Path, monkeypatch: 
     ]
 
 
+@pytest.mark.medium
+def test_training_patients_are_set_apart_to_choose_by(
+    lab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts: list[list[set[str]]] = []
+
+    def fake(experiment: Any, data: Any, folder: Path, *, choosing: Any, **more: Any) -> ScoredRun:
+        assert (experiment.train.patience, experiment.train.validate_every) == (5, 250)
+        parts.append([{study.patient for study in its} for its in (data.train, choosing, data.val)])
+        return scored_run(data, {"dice_mean": 0.5})
+
+    monkeypatch.setattr("cinema_cmr.bench.run.train_and_score", fake)
+    words = ["sweep", "segment-sax", "--data", lab, "-o", tmp_path, "--models", "unet", "--seeds", 2]
+    words += ["--patience", 5, "--validate-every", 250]
+    assert call(*words, "--choose-by", 6, "--patients", "2,10") == 0
+    assert [[len(names) for names in one] for one in parts] == [[2, 6, 4], [2, 6, 4], [10, 6, 4], [10, 6, 4]]
+    assert all(len(set.union(*one)) == sum(map(len, one)) for one in parts), "no patient is in two parts"
+    assert all(one[1:] == parts[0][1:] for one in parts), "each run is chosen by the same patients"
+    assert sum(int(name[1:]) % 2 for name in parts[0][1]) == 3, "half of them of each group"
+    said = "; 6 patients of the part train, drawn stratified by group with seed 0, neither trained on nor scored"
+    assert any(said in text for text in json.loads((tmp_path / "sweep.json").read_text())["settings"])
+    capsys.readouterr()
+    assert call(*words, "--choose-by", 5, "--shares", "100") == 3
+    assert "another choosing, train" in capsys.readouterr().err
+    assert call(*words, "--choose-by", 16, "--shares", "100") == 2
+    assert "16 of 16 training patients to choose by; expected at most 15" in capsys.readouterr().err
+    assert call(*words, "--shares", "100") == 2
+    assert "expected another part to score: --part test, or --choose-by N" in capsys.readouterr().err
+
+
+@pytest.mark.medium
+def test_a_run_ends_and_is_chosen_by_those_set_apart(lab: Path, tmp_path: Path) -> None:
+    words = ["sweep", "segment-sax", "--data", lab, "-o", tmp_path, "--models", "unet", "--seeds", 1, "--patients", 2]
+    words += ["--preset", "smoke", "--steps", 4, "--device", "cpu"]
+    assert call(*words, "--patience", 1, "--validate-every", 2, "--choose-by", 4) == 0
+    (folder,) = (tmp_path / "runs" / lab.name / "segment-sax").glob("*-percent/unet/seed-0")
+    record = json.loads((folder / "result.json").read_text())
+    assert len(record["choosing_patients"]) == 4 and record["n_train_patients"] == 2 and len(record["patients"]) == 4
+    early = json.loads((folder / "model" / "card.json").read_text())["training"]["early_stopping"]
+    assert early["n_studies"] == 4 and early["split"] == record["split_rule"]
+    assert early["split"].endswith("; 4 of 16 training patients to choose by, stratified by group, seed 0")
+
+
 @pytest.mark.slow
 def test_networks_are_trained_on_shares_from_the_command(lab: Path, tmp_path: Path) -> None:
     words = ["sweep", "bmi", "--data", lab, "-o", tmp_path, "--shares", "25,100", "--seeds", 1, "--preset", "smoke"]
@@ -105,6 +148,7 @@ def test_networks_are_trained_on_shares_from_the_command(lab: Path, tmp_path: Pa
         (["segment-sax", "--start", "masked"], (2, "expected NAME=MODEL")),
         (["segment-sax", "--start", "unet=cinema-small"], (2, "a start named 'unet'")),
         (["segment-sax", "--models", "unet", "--against", "cinema"], (2, "unknown model of this curve")),
+        (["segment-sax", "--choose-by", "4"], (2, "4 patients to choose by and patience 0")),
         (["segment-sax", "--models", "resnet"], (2, "it has: cinema, cinema-scratch, unet")),
     ],
 )

@@ -82,6 +82,7 @@ def test_a_run_with_patience_says_which_weights_its_held_out_studies_chose(tmp_p
     assert training["n_steps"] == 3 and isinstance(early, dict)
     assert (early["step_of_weights"], early["most_steps"], early["patience"], early["validate_every"]) == (1, 9, 2, 1)
     assert "held-out" in early["chosen_on"]
+    assert (early["n_studies"], early["split"]) == (len(data().val), data().split.rule)
     plain = prepare_run(small(), data(), tmp_path / "plain").execute()
     assert plain.best is None and "early_stopping" not in plain.card.training
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cinema_cmr.bench.data import BenchDataset, ReadDataset
+from cinema_cmr.bench.data import CHOOSING_SEED, BenchDataset, ReadDataset
 from cinema_cmr.bench.run import PRESETS, BenchOptions, BenchRun
 from cinema_cmr.bench.suite import Outcome, RunKey, run_all
 from cinema_cmr.bench.table import absent_row, bench_results, rows_of
 from cinema_cmr.bench.tasks import BenchTask
+from cinema_cmr.core.errors import UsageError
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.store import write_study
 from cinema_cmr.engine.trainer import Progress
@@ -89,7 +90,7 @@ def unavailable_models(options: BenchOptions, models: Sequence[str]) -> dict[str
 def describe_settings(options: BenchOptions, datasets: Sequence[BenchDataset], *, part: str) -> list[str]:
     """Return what every table states about its runs, in sentences."""
     described = "; ".join(
-        f"{its.name} ({its.title}: {_n_patients(its.data.train)} training patients,"
+        f"{its.name} ({its.title}: {max(0, _n_patients(its.data.train) - its.choose_by)} training patients,"
         f" {_n_patients(its.data.val)} held out, part {part})"
         for its in datasets
     )
@@ -102,13 +103,19 @@ def describe_settings(options: BenchOptions, datasets: Sequence[BenchDataset], *
     if options.steps is not None:
         sentences.append(f"Every run: {'at most ' * bool(options.patience)}{options.steps} updates.")
     if options.patience:
-        choosing = sum(_n_patients(its.choosing) for its in datasets)
         sentences.append(
             f"Every run ends after {options.patience} validations in a row without a better one,"
-            f" {options.validate_every} updates apart, and keeps the weights of the best; {choosing} patients of the"
-            " validation part, neither trained on nor scored, choose them."
+            f" {options.validate_every} updates apart, and keeps the weights of the best;"
+            f" {_describe_choosing(options, datasets)}, neither trained on nor scored, choose them."
         )
     return sentences
+
+
+def _describe_choosing(options: BenchOptions, datasets: Sequence[BenchDataset]) -> str:
+    if not options.choose_by:
+        return f"{sum(_n_patients(its.choosing) for its in datasets)} patients of the validation part"
+    each = " of each dataset" if len(datasets) > 1 else ""
+    return f"{options.choose_by} patients of the part train{each}, drawn stratified by group with seed {CHOOSING_SEED}"
 
 
 def write_smoke_cohort(folder: Path, *, report: Callable[[int, int, str], None] | None = None) -> None:
@@ -133,7 +140,10 @@ def pretrain_on_images(
 
 def _plan(task: BenchTask, dataset: BenchDataset, models: Sequence[str], options: BenchOptions) -> _Plan:
     chosen = [model for model in task.recipes if model in models]
-    fitting, reason = dataset.fitting(task)
+    try:
+        fitting, reason = dataset.fitting(task)
+    except UsageError as error:  # of one task, too few of whose patients would be left
+        fitting, reason = dataset, str(error)
     return _Plan(
         task=task,
         dataset=fitting,

@@ -89,12 +89,19 @@ class BenchOptions:
     """Validations in a row without a better one after which a run ends, on the validation part; 0 makes all updates."""
     validate_every: int | None = None
     """Updates between them; given with `patience` alone."""
+    choose_by: int = 0
+    """Training patients that are set apart for these validations, in place of the validation part; 0 for that."""
 
     def __post_init__(self) -> None:
         if self.patience < 0 or bool(self.patience) is not (self.validate_every is not None):
             raise UsageError(
                 f"patience {self.patience} and a validation every {self.validate_every} updates; expected both or none,"
                 " e.g. --patience 4 --validate-every 100"
+            )
+        if self.choose_by < 0 or (self.choose_by and not self.patience):
+            raise UsageError(
+                f"{self.choose_by} patients to choose by and patience {self.patience}; expected a positive number of"
+                " both, e.g. --patience 5 --validate-every 250 --choose-by 20: correct it, or leave --choose-by out"
             )
 
 
@@ -252,7 +259,7 @@ def train_and_score(
     trained_on = data if choosing is None else replace(data, val=choosing)
     result = finetune(experiment, trained_on, folder, start=start, teacher=NO_TEACHER, report=report)
     train = experiment.train
-    return _score(
+    record = _score(
         result.load(),
         data,
         device=train.accelerator,
@@ -261,6 +268,7 @@ def train_and_score(
         n_steps=result.n_updates or train.n_steps,
         scored=scored,
     )
+    return replace(record, choosing_patients=tuple(sorted({study.patient for study in choosing or ()})))
 
 
 def _scored_note(n: int, note: Callable[[str], None]) -> Callable[[object], None]:
@@ -328,6 +336,7 @@ def _record(
         seconds_to_score=seconds_to_score,
         data=data.card.name,
         split_sha256=data.split.sha256,
+        split_rule=data.split.rule,
         n_train_patients=len({study.patient for study in data.train}),
         patients=tuple(patients),
     )

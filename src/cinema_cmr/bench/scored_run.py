@@ -34,6 +34,10 @@ class ScoredRun:
     split_sha256: str
     n_train_patients: int
     patients: tuple[PatientValues, ...]
+    choosing_patients: tuple[str, ...] = ()
+    """On whom the weights were chosen; none without patience, and where nothing was trained."""
+    split_rule: str = ""
+    """How the patients were drawn; empty in a record of an older version."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,8 +98,7 @@ def run_sweep(
 
 def _share_of(dataset: BenchDataset, share: float, *, seed: int) -> BenchDataset:
     train = dataset.data.train
-    groups = {study.patient: str(study.facts.get("group", "all")) for study in train}
-    chosen = set(patients_of_share(groups, share, seed=seed))
+    chosen = set(patients_of_share(dataset.groups, share, seed=seed))
     return dataset.select([study for study in train if study.patient in chosen], dataset.data.val)
 
 

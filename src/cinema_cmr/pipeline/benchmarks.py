@@ -47,6 +47,8 @@ class RunSettings(TypedDict, total=False):
     """End a run after so many validations in a row without a better one; the split's validation part chooses."""
     validate_every: int
     """Updates between these validations."""
+    choose_by: int
+    """Training patients to set apart for these validations, stratified by group, in place of the validation part."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,7 @@ class BenchRequest:
             codes=self.codes,
             note=self.note,
             with_choosing=self.options.patience > 0,
+            choose_by=self.options.choose_by,
         )
 
 

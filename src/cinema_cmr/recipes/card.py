@@ -51,7 +51,7 @@ def create_card(
             **_training(experiment, data, start),
             "validation": _scores(validation),
             **_not_drawn(validation),
-            **_early_stopping(experiment.train, end),
+            **_early_stopping(experiment.train, data, end),
             **fields.training,
         },
         requires=tuple(filter(None, [plugin_source("architectures", experiment.architecture)])),
@@ -100,7 +100,7 @@ def _not_drawn(validation: Mapping[str, float] | None) -> dict[str, list[str]]:
     return {"not_drawn_in_validation": names} if names else {}
 
 
-def _early_stopping(config: TrainConfig, end: Progress | None) -> dict[str, Json]:
+def _early_stopping(config: TrainConfig, data: AnyTrainingData, end: Progress | None) -> dict[str, Json]:
     """Return how many updates were made and which weights were chosen, of a run with patience; else nothing."""
     if end is None or end.best is None:
         return {}
@@ -109,6 +109,8 @@ def _early_stopping(config: TrainConfig, end: Progress | None) -> dict[str, Json
         "early_stopping": {
             "step_of_weights": end.best.step,
             "chosen_on": "the held-out studies; their scores here are those that chose it",
+            "n_studies": len(data.val),
+            "split": data.split.rule,
             "validation_score": end.best.score,
             "patience": config.patience,
             "validate_every": config.validate_every,

@@ -40,9 +40,17 @@ def add_bench_options(parser: ArgumentParser) -> None:
         type=int,
         default=0,
         help="end a run after N validations without a better one on the validation part, and keep the best weights;"
-        " with --validate-every and another --part to score; default: all updates",
+        " with --validate-every, and with --choose-by or another --part to score; default: all updates",
     )
     parser.add_argument("--validate-every", type=int, help="updates between the validations of --patience")
+    parser.add_argument(
+        "--choose-by",
+        metavar="N",
+        type=int,
+        default=0,
+        help="with --patience: set N of the training patients apart, stratified by group, to end the runs by and"
+        " choose the weights; the held-out part is scored; default: the validation part chooses",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps; default: %(default)s")
     parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16; default: %(default)s")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare samples; default: %(default)s")
@@ -69,6 +77,7 @@ def bench_request(given: Namespace, console: Console) -> BenchRequest:
         overwrite=given.overwrite,
         patience=given.patience,
         validate_every=given.validate_every,
+        choose_by=given.choose_by,
     )
     return BenchRequest(
         data=given.data or [],

@@ -271,6 +271,11 @@ EXAMPLES: Mapping[str, tuple[Example, ...]] = {
             "How many labelled patients are enough, on a CPU in some hours.",
             "cinema sweep segment-sax --data FOLDER --preset medium --from cinema-small-sax -o DIR",
         ),
+        _example(
+            "From 2 and 8 patients, each run until validation on 20 other training patients no longer improves.",
+            "cinema sweep segment-sax --data acdc:FOLDER --preset medium --patience 5 --validate-every 250"
+            " --choose-by 20 --patients 2,8 -o DIR",
+        ),
     ),
     "phantom": (
         _example("Four studies of four views with masks, landmarks and true values.", "cinema phantom -n 4 -o cohort"),
