@@ -63,7 +63,7 @@ def test_a_slice_counts_by_the_part_on_the_apical_side() -> None:
 @pytest.mark.parametrize(
     "views",
     [(View.LAX_4C, View.LAX_2C, View.LAX_3C), (View.LAX_4C, View.LAX_2C), (View.LAX_4C,), (View.LAX_2C,)],
-    ids=lambda views: ", ".join(views),
+    ids=", ".join,
 )
 def test_a_tilted_plane_cuts_a_cylinder_at_the_depth_of_its_middle(views: tuple[View, ...]) -> None:
     cine, marks = stack(1), both([23.0], tilt=0.2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cinema_cmr.core.results import Flag, Measurement
+from cinema_cmr.core.vocabulary import view_list
 from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.descent import EFFECT_POINTS
 from cinema_cmr.measure.phases import Phases
@@ -16,8 +17,7 @@ __all__ = ["describe_valve_planes", "missing_valve_plane", "valve_plane_effect",
 
 def describe_valve_planes(planes: ValvePlanes) -> str:
     """Return the rule in words, with the views and the travel of the valve."""
-    *others, last = (view.title for view in planes.views)
-    views = " and ".join(filter(None, (", ".join(others), last)))
+    views = view_list(planes.views)
     return (
         f"LV blood counts up to the plane through the mitral hinge points of each frame ({views} landmarks; the valve"
         f" moves by {planes.travel_mm:.0f} mm)"

@@ -60,10 +60,7 @@ def _long_axis(heart: Heart, ed: HeartFrame, es: HeartFrame) -> dict[str, float]
     axis = heart.pose.towards_apex
     excursions = {
         side: float((mitral_point(heart, es, angle) - mitral_point(heart, ed, angle)) @ axis)
-        for side, angle in (
-            (name, np.radians(np.array(degrees)))
-            for name, degrees in _SIDES.items()
-        )
+        for side, angle in ((name, np.radians(np.array(degrees))) for name, degrees in _SIDES.items())
     }
     return {
         **{f"mapse_{side}_mm": mm for side, mm in excursions.items()},

@@ -23,7 +23,7 @@ _TRAIN = TrainConfig(n_steps=3000, batch_size=4, validate_every=500, optim=Optim
 
 
 def lax_unet() -> Experiment:
-    """U-Net for both views, with a heatmap for each of the three points."""
+    """U-Net for all long-axis views, with a heatmap for each of the three points."""
     views = [str(view) for view in LANDMARKS]
     network = UNet2dConfig(view=views[0], also=tuple(views[1:]), out_chans=3, chans=(24, 48, 96, 160, 224))
     task = LandmarkConfig(grids=dict.fromkeys(LANDMARKS, _GRID))
@@ -31,7 +31,7 @@ def lax_unet() -> Experiment:
 
 
 def lax_unetr() -> Experiment:
-    """ConvUNetR for both views; can start from the pre-training recipe `small`."""
+    """ConvUNetR for all long-axis views; can start from the pre-training recipe `small`."""
     network = ConvUNetRConfig(
         image_sizes=dict.fromkeys(map(str, LANDMARKS), _GRID.size),
         out_chans=3,

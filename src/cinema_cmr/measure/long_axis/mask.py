@@ -52,8 +52,8 @@ def landmarks_from_mask(labels: LabelMap, cine: Cine) -> Landmarks | None:
     corners (`measure.long_axis.cut`); the corners are the hinge points, the border's furthest point the tip. In the
     3-chamber view, where the aorta leaves through a part of the opening, the valve ends where the left atrium behind it
     does, so that a mask without atrium has no points. NaN in a frame without cavity, wall or opening. Of the hinge
-    points of a 4- or 3-chamber view the one beside the right ventricle is the septal one; where that is not clear, as in
-    the 2-chamber view, the patient's axes name them. None for another view, and where neither does.
+    points of a 4- or 3-chamber view the septal one is beside the right ventricle; where that is not clear, as in the
+    2-chamber view, the patient's axes name them. None for another view, and where neither does.
 
     Raises `GeometryError` for labels on another grid.
     """
