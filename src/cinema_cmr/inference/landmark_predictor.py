@@ -171,18 +171,20 @@ class LandmarkPredictor:
         )
 
     def _combine(self, cine: Cine, oriented: Cine, mask_points: Points) -> LandmarkPrediction:
-        """Combine each mask point (t, k, 3) with the nearest heatmap peak, weighted by the height of the peak."""
+        """Combine each mask point (t, k, 3) with the nearest heatmap peak, weighted by the height of the peak.
+
+        A peak that is both low and far from the mask's point says less than that alone, and does not count.
+        """
         hints = _to_voxels(mask_points, oriented)
         centre = _centre(hints)
         points, probs = self._locate(oriented, centre, hints)
         distance = np.linalg.norm((points - hints) * oriented.spacing_mm[:2], axis=2)
-        near = (distance < _MAX_COMBINED_MM) & ~(probs < _MIN_PEAK)
-        # A model of coordinates has no peak heights.
-        weight = np.where(near, np.where(np.isnan(probs), 0.5, probs), 0.0)[..., None]
+        agreed = probs + (1 - probs) * np.exp(-0.5 * (distance / _AGREEMENT_SD_MM) ** 2)
+        # A model of coordinates has no peak heights; its points count as half, without a confidence.
+        counts = (distance < _MAX_COMBINED_MM) & ~(probs < _MIN_PEAK) & ~(agreed < _MASK_CONFIDENCE)
+        weight = np.where(counts, np.where(np.isnan(probs), 0.5, probs), 0.0)[..., None]
         combined = _smooth(weight * points + (1 - weight) * hints)
-        confidence = np.where(
-            near, probs + (1 - probs) * np.exp(-0.5 * (distance / _AGREEMENT_SD_MM) ** 2), _MASK_CONFIDENCE
-        )
+        confidence = np.where(counts, agreed, _MASK_CONFIDENCE)
         return LandmarkPrediction(
             landmarks=Landmarks(view=cine.view, points=_to_patient(combined, oriented)),
             confidence={name: confidence[:, k] for k, name in enumerate(LANDMARKS[cine.view])},
