@@ -70,6 +70,9 @@ def test_studies_fit_that_tell_what_is_asked() -> None:
         landmarks={View.LAX_3C: points.landmarks[View.LAX_4C]},
     )
     assert fitting(TASKS["landmark-heatmap"], [*STUDIES, points, other]) == [points]
+    both = replace(points, landmarks={**points.landmarks, **other.landmarks})
+    (used,) = fitting(TASKS["landmark-heatmap"], [both])
+    assert list(used.landmarks) == [View.LAX_4C], "all models learn and are scored by the same views"
 
 
 def test_partly_drawn_studies_fit_where_none_is_drawn_whole() -> None:
