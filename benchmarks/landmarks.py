@@ -4,9 +4,9 @@
 (DICOM) and `reference/GPFile_NNN.txt` (contours and points of frame NNN in patient millimetres, LPS). Prints a
 summary and stores benchmarks/results/landmarks_MODEL.json. For research use only; not a medical device.
 
-The reference is a program's too, so this is a check of plausibility. It names the two mitral hinge points of both
-views without their sides, so they are paired by the way that makes the sum of distances least over all frames; its
-apex is one point in the 4-chamber plane.
+The reference is a program's too, so this is a check of plausibility. It names the two mitral hinge points of each
+view without their sides, so they are paired by the way that makes the sum of distances least in each frame; its apex
+is one point in the 4-chamber plane.
 
 `--phantoms N` scores as many phantoms (20 frames, seeds from 9000 on) against their truth too, with masks of the planes
 and without.
@@ -40,7 +40,7 @@ from cinema_cmr.measure.quality.landmarks import plausible_landmarks
 from cinema_cmr.phantom.phantom import make_phantom
 
 RESULTS = Path(__file__).parent / "results"
-PLANES = {View.LAX_4C: "7", View.LAX_2C: "9"}
+PLANES = {View.LAX_4C: "7", View.LAX_2C: "9", View.LAX_3C: "8"}
 MAPSE, FIRST_PHANTOM = "mapse_mean_mm", 9000
 LPS_TO_RAS = np.array([-1.0, -1.0, 1.0])
 
@@ -106,9 +106,9 @@ def excursions_mm(landmarks: Landmarks) -> dict[str, Points]:
 
 
 def compared(found: Mapping[View, LandmarkPrediction], folder: Path) -> dict[str, Any]:
-    """Both views beside the drawn points, MAPSE curves, and what is measured of plausible frames."""
+    """All views beside the drawn points, MAPSE curves, and what is measured of plausible frames."""
     content: dict[str, Any] = {}
-    for view in PLANES:
+    for view in (view for view in PLANES if view in found):
         content[str(view)], drawn = view_summary(found[view], folder)
         content[str(view)]["excursion_mm"] = excursions_mm(found[view].landmarks)
         content[str(view)]["flags"] = [flag.message for flag in plausible_landmarks(found[view])[1]]

@@ -63,7 +63,16 @@ def test_studies_fit_that_tell_what_is_asked() -> None:
     )
     assert fitting(TASKS["segment-lax"], [*STUDIES, bare, seen]) == [seen]
     points = long_axis()
-    assert fitting(TASKS["landmark-heatmap"], [*STUDIES, points]) == [points]
+    (one,) = points.study.cines
+    other = replace(
+        points,
+        study=replace(points.study, cines=(replace(one, view=View.LAX_3C),)),
+        landmarks={View.LAX_3C: points.landmarks[View.LAX_4C]},
+    )
+    assert fitting(TASKS["landmark-heatmap"], [*STUDIES, points, other]) == [points]
+    both = replace(points, landmarks={**points.landmarks, **other.landmarks})
+    (used,) = fitting(TASKS["landmark-heatmap"], [both])
+    assert list(used.landmarks) == [View.LAX_4C], "all models learn and are scored by the same views"
 
 
 def test_partly_drawn_studies_fit_where_none_is_drawn_whole() -> None:

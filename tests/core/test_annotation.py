@@ -89,7 +89,8 @@ def test_soft_labels_print_on_one_line() -> None:
 @pytest.mark.parametrize(
     ("view", "names", "message"),
     [
-        (View.LAX_3C, ["apex"], "3-chamber view are apex; expected those of lax_2c or lax_4c"),
+        (View.SAX, ["apex"], "short axis view are apex; expected those of lax_2c or lax_4c or lax_3c"),
+        (View.LAX_3C, ["apex"], "are apex; expected mitral_anteroseptal, mitral_inferolateral, apex"),
         (View.LAX_4C, ["apex"], "are apex; expected mitral_septal, mitral_lateral, apex"),
         (View.LAX_2C, [], "are empty; expected mitral_anterior"),
     ],

@@ -95,10 +95,10 @@ def test_where_nothing_is_at_the_expected_places_they_are_forgotten() -> None:
     assert np.abs(stacked(found) - in_patient(POINTS)).max() < 0.5
 
 
-def mask_landmarks(points: np.ndarray) -> Landmarks:  # type: ignore[type-arg]
+def mask_landmarks(points: np.ndarray, view: View = View.LAX_4C) -> Landmarks:  # type: ignore[type-arg]
     """Points (t, k, 2) in voxels as a mask of the plane shows them."""
     placed = in_patient(points)
-    return Landmarks(view=View.LAX_4C, points={name: placed[:, k] for k, name in enumerate(NAMES)})
+    return Landmarks(view=view, points={name: placed[:, k] for k, name in enumerate(LANDMARKS[view])})
 
 
 def test_tops_are_looked_for_near_the_points_of_a_mask() -> None:
@@ -119,6 +119,47 @@ def test_a_point_that_only_the_mask_shows_is_the_masks() -> None:
         found = LandmarkPredictor(lost, CPU).predict_view(cine(), (72.0, 60.0), mask_points=mask_landmarks(away))
         assert np.abs(stacked(found)[:, 1] - in_patient(away)[:, 1]).max() < 1e-6
         assert np.allclose(found.confidence[NAMES[1]], 0.55)
+
+
+class Faint(nn.Module):
+    """Reads the discs; the second point's tops have a height of 0.2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = Reads()
+
+    def forward(self, images: dict[str, Tensor]) -> dict[str, Tensor]:
+        maps: dict[str, Tensor] = self.reads(images)
+        (logits,) = maps.values()
+        logits[:, 1] = torch.where(logits[:, 1] > 0, -1.386, logits[:, 1])
+        return maps
+
+
+@pytest.mark.parametrize(("away_px", "confidence"), [(4.0, 0.8), (16.0, 0.55)])
+def test_a_low_top_counts_near_the_point_of_a_mask_alone(away_px: float, confidence: float) -> None:
+    """Far from it, it would make the point less sure than the mask alone."""
+    shown = POINTS + np.array([0.0, away_px])
+    found = LandmarkPredictor(model(Faint()), CPU).predict_view(cine(), (72.0, 60.0), mask_points=mask_landmarks(shown))
+    assert (found.confidence[NAMES[1]] >= confidence - 1e-6).all()
+    off_mm = np.linalg.norm(stacked(found)[:, 1] - in_patient(shown)[:, 1], axis=1)
+    assert (off_mm < 1e-6).all() == (away_px > 10)
+
+
+def test_the_end_of_the_valve_beside_the_aorta_is_where_it_is_expected() -> None:
+    """A mask of the 3-chamber view has no aorta: its point is taken where no top is near the expected place."""
+    view = View.LAX_3C
+    names = LANDMARKS[view]
+    shown = mask_landmarks(POINTS + np.array([0.0, 8.0]), view)
+    expected = dict(zip(names, in_patient(POINTS.mean(axis=0)), strict=True))
+    plane = cine(view=view)
+    for network, of_mask in ((Reads(), False), (Reads(lost=0), True)):
+        predictor = LandmarkPredictor(model(network, view=view), CPU)
+        found = predictor.predict_view(plane, (72.0, 60.0), expected, shown)
+        truth = shown.points[names[0]] if of_mask else in_patient(POINTS)[:, 0]
+        assert np.abs(found.landmarks.points[names[0]] - truth).max() < 0.5
+        assert np.allclose(found.confidence[names[0]], 0.55) if of_mask else (found.confidence[names[0]] > 0.95).all()
+        alone = predictor.predict_view(plane, (72.0, 60.0), None, shown)
+        assert (alone.landmarks.points["apex"] == found.landmarks.points["apex"]).all()
 
 
 def test_a_mask_that_fails_in_one_frame_of_a_cycle_is_mended() -> None:

@@ -210,14 +210,14 @@ def hinge(side: float, travel_mm: float = 0.0) -> tuple[float, float, float]:
     return float(x), float(y), float(z)
 
 
-def found_points(*, confidence: float = 0.9) -> LandmarkPrediction:
-    """4-chamber hinges 30 mm apart that move 12 mm towards an apex at rest, at most in frame 4."""
+def found_points(*, confidence: float = 0.9, view: View = View.LAX_4C) -> LandmarkPrediction:
+    """Hinges 30 mm apart that move 12 mm towards an apex at rest, at most in frame 4."""
     travel = 6 * (1 - np.cos(2 * np.pi * np.arange(N_FRAMES) / N_FRAMES))
     hinges = [np.array([hinge(side, one) for one in travel]) for side in (-1, 1)]
     apex = np.tile(CENTRE - AXIS * 45, (N_FRAMES, 1))
-    points = dict(zip(LANDMARKS[View.LAX_4C], [*hinges, apex], strict=True))
+    points = dict(zip(LANDMARKS[view], [*hinges, apex], strict=True))
     return LandmarkPrediction(
-        landmarks=Landmarks(view=View.LAX_4C, points=points),
+        landmarks=Landmarks(view=view, points=points),
         confidence={name: np.full(N_FRAMES, confidence) for name in points},
         centre=(10.0, 10.0),
         model="test-lax",

@@ -41,7 +41,7 @@ def with_atria(labels: LabelMap) -> LabelMap:
 def computed_names() -> set[str]:
     """Names of all measurements: of a stack with long axes and landmarks, of one frame, and of late enhancement."""
     stack, long_axis = stack_cine(), long_axis_cine()
-    planes = {View.LAX_4C: long_axis, View.LAX_2C: replace(long_axis, view=View.LAX_2C)}
+    planes = {view: replace(long_axis, view=view) for view in LANDMARKS}
     study = Study(name="", cines=(stack, *planes.values()), subject=SUBJECT)
     landmarks = {
         view: Landmarks(view=view, points=dict(zip(LANDMARKS[view], hinges(), strict=True))) for view in planes
@@ -105,12 +105,13 @@ def test_values_are_rounded_and_absent_ones_left_out() -> None:
         measurement("lv_edv_ml", 151.23456789),
         measurement("lv_esv_ml", None),
         measurement("mapse_anterior_mm", 11.0, "mm"),
+        measurement("mapse_inferolateral_mm", 12.0, "mm"),
         measurement("lv_ed_frame", 3.0, "frame"),
     )
     (coded,) = coded_measurements(measured)
     assert (coded.value, coded.unit.value) == (151.235, "mL")
     assert coded.method is not None and coded.method.value == "122503"
-    assert [one.name for one in uncoded_measurements(measured)] == ["mapse_anterior_mm"]
+    assert [one.name for one in uncoded_measurements(measured)] == ["mapse_anterior_mm", "mapse_inferolateral_mm"]
 
 
 @pytest.mark.parametrize("rule, volume, mass", [("blood", "122621", "122620"), ("mass", "122620", "122621")])

@@ -60,9 +60,14 @@ def test_a_slice_counts_by_the_part_on_the_apical_side() -> None:
     assert planes is not None and planes.travel_mm == pytest.approx(12)
 
 
-@pytest.mark.parametrize("views", [(View.LAX_4C, View.LAX_2C), (View.LAX_4C,), (View.LAX_2C,)])
+@pytest.mark.parametrize(
+    "views",
+    [(View.LAX_4C, View.LAX_2C, View.LAX_3C), (View.LAX_4C, View.LAX_2C), (View.LAX_4C,), (View.LAX_2C,)],
+    ids=", ".join,
+)
 def test_a_tilted_plane_cuts_a_cylinder_at_the_depth_of_its_middle(views: tuple[View, ...]) -> None:
     cine, marks = stack(1), both([23.0], tilt=0.2)
+    marks[View.LAX_3C] = hinges(View.LAX_3C, [23.0], tilt=0.2, angle_deg=-45)
     planes = find_valve_planes(cine, {view: marks[view] for view in views})
     x, y = np.meshgrid(np.arange(20), np.arange(20), indexing="ij")
     disc = np.argwhere(np.hypot(2 * x - CENTRE[0], 2 * y - CENTRE[1]) <= RADIUS_MM)
@@ -126,6 +131,15 @@ def test_no_plane_without_orientation_hinge_points_or_a_plausible_tilt() -> None
         orientation_known=False,
     )
     assert find_valve_planes(unknown, both([0, 8, 12, 5])) is None
+
+
+def test_a_third_view_evens_out_the_tilt_of_the_others() -> None:
+    marks = both([20.0], tilt=0.1)
+    marks[View.LAX_3C] = hinges(View.LAX_3C, [20.0], tilt=0.3, angle_deg=-45)
+    two, three = (find_valve_planes(stack(1), its) for its in (both([20.0], tilt=0.1), marks))
+    assert two is not None and three is not None and three.views == (View.LAX_4C, View.LAX_2C, View.LAX_3C)
+    slopes = [-planes.normals[0, 0] / planes.normals[0, 2] for planes in (two, three)]
+    assert slopes[0] == pytest.approx(0.1) and 0.1 < slopes[1] < 0.3
 
 
 def test_two_views_that_nearly_coincide_are_cut_as_one() -> None:

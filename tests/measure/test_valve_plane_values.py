@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_valve_plane import both, stack
@@ -10,8 +12,11 @@ from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.results import Measurements
 from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.measure import MeasureOptions, measure_masks
+from cinema_cmr.measure.valve_plane import find_valve_planes
+from cinema_cmr.measure.valve_plane_values import describe_valve_planes
 from cinema_cmr.measure.volumes import CODES, measure_volumes
 
 DEPTHS = [0.0, 5.0, 15.0, 10.0]
@@ -45,6 +50,15 @@ def test_volumes_up_to_the_plane_are_area_times_length() -> None:
     assert values.value("lv_ef_valve_plane_percent") == pytest.approx(100 * (1 - esv / edv))
     assert values.value("lv_esv_ml") == pytest.approx(8 * slice_ml[2])
     assert "moves by 15 mm" in values["lv_ef_valve_plane_percent"].rule
+
+
+def test_the_rule_names_the_views() -> None:
+    found = find_valve_planes(stack(4), both(DEPTHS))
+    assert found is not None
+    every = (View.LAX_4C, View.LAX_2C, View.LAX_3C)
+    rules = [describe_valve_planes(replace(found, views=every[:n])) for n in (1, 2, 3)]
+    assert "(4-chamber landmarks;" in rules[0] and "(4-chamber and 2-chamber landmarks;" in rules[1]
+    assert "(4-chamber, 2-chamber and 3-chamber landmarks;" in rules[2]
 
 
 def test_the_rule_valve_plane_makes_them_the_main_values() -> None:

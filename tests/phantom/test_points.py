@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.phantom.anatomy.chambers import AORTA, Chambers, chamber_depth
 from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame, build_heart
 from cinema_cmr.phantom.planes import ImagePlane, plan_view
 from cinema_cmr.phantom.points import plane_landmarks
@@ -48,3 +49,26 @@ def test_landmarks_are_corners_and_tip_of_the_cavity_in_the_plane(seed: int, vie
     beside = np.linalg.norm(cavity - hinge - at_valve[:, None] * across, axis=1) < 2 * STEP_MM
     assert at_valve[beside].min() == pytest.approx(0, abs=HALF_A_PIXEL_MM)
     assert at_valve[beside].max() == pytest.approx(np.linalg.norm(other - hinge), abs=HALF_A_PIXEL_MM)
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize("seed", [100, 128, 146])
+def test_the_valve_of_the_3_chamber_view_ends_at_the_root_of_the_aorta(seed: int) -> None:
+    """Between it and the septum is the way into the aorta, above which there is no left atrium."""
+    heart = build_heart(draw_subject(seed, group=GROUPS[(seed - 100) % len(GROUPS)]))
+    plane = plan_view(heart, View.LAX_3C, find_style("ideal"))
+    frame = heart.frame(0.0)
+    marks = plane_landmarks(heart, [frame], plane)
+    assert marks is not None
+    beside_aorta, lateral, apex = (marks.points[name][0] for name in LANDMARKS[View.LAX_3C])
+    cavity, depth_mm = cavity_mm(heart, frame, plane)
+    assert depth_mm == pytest.approx(float(heart.locate(apex[None]).z[0]), abs=HALF_A_PIXEL_MM)
+    across = (lateral - beside_aorta) / np.linalg.norm(lateral - beside_aorta)
+    at_valve = (cavity - beside_aorta) @ across
+    beside = np.linalg.norm(cavity - beside_aorta - at_valve[:, None] * across, axis=1) < 2 * STEP_MM
+    assert at_valve[beside].max() == pytest.approx(np.linalg.norm(lateral - beside_aorta), abs=HALF_A_PIXEL_MM)
+    assert at_valve[beside].min() < -8  # the way into the aorta, as wide as a thumb
+    chambers = {chamber.name: chamber for chamber in Chambers(heart=heart).at(frame)}
+    sides = heart.locate(beside_aorta + np.array([[-1.0], [1.0]]) * across)
+    in_aorta = chamber_depth(chambers[AORTA], sides) > 0
+    assert in_aorta.tolist() == [True, False]

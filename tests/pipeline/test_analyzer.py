@@ -224,6 +224,42 @@ def test_landmarks_are_measured_written_and_shown(tmp_path: Path) -> None:
     assert 'data-name="valve"' in page and 'data-name="apex"' in page and "Mitral valve to apex" in page
 
 
+@pytest.mark.medium
+def test_a_landmark_model_without_the_3_chamber_view_gives_what_it_gave(tmp_path: Path) -> None:
+    """The study has the view, the model does not: no points, no numbers, no reasons, no flag of it.
+
+    Values may differ: each plane counts in where the heart lies.
+    """
+    finder = LandmarkPredictor(landmark_model(), CPU)
+    study = with_long_axis()
+    other = replace(study.cine(View.LAX_4C), view=View.LAX_3C)
+    with_3c = analysed(replace(study, cines=(*study.cines, other)), landmarks=finder)
+    former = analysed(study, landmarks=finder)
+    assert list(with_3c.landmarks) == [View.LAX_4C]
+    assert list(with_3c.measurements) == list(former.measurements)
+    assert with_3c.measurements.curves.keys() == former.measurements.curves.keys()
+    assert [one.code for one in with_3c.measurements.flags] == [one.code for one in former.measurements.flags]
+    new = ("mapse_anteroseptal_mm", "mapse_inferolateral_mm", "long_axis_shortening_3c_percent")
+    assert not set(new) & set(with_3c.measurements)
+    document = json.loads((written(with_3c, tmp_path / "out") / "measurements.json").read_text())
+    assert [one["view"] for one in document["landmarks"]] == ["lax_4c"]
+    assert not set(new) & {one["name"] for one in document["measurements"]}
+    assert "long_axis_length_3c_mm" not in document["curves"]["values"]
+
+
+@pytest.mark.medium
+def test_3_chamber_landmarks_of_a_model_are_measured_and_written(tmp_path: Path) -> None:
+    study = with_long_axis()
+    planes = (replace(cine, view=View.LAX_3C) for cine in study.cines if cine.view is View.LAX_4C)
+    study = replace(study, cines=(study.cine(View.SAX), *planes))
+    analysis = analysed(study, landmarks=LandmarkPredictor(landmark_model(view=View.LAX_3C), CPU))
+    assert analysis.measurements.value("mapse_inferolateral_mm") == pytest.approx(8 * 1.24, abs=1.5)
+    assert (analysis.measurements.value("long_axis_shortening_3c_percent") or 0) > 10
+    folder = written(analysis, tmp_path / "out")
+    assert "var(--curve-axis_3c)" in (folder / "report.html").read_text()
+    assert "mapse_anteroseptal_mm" in (folder / "measurements.csv").read_text()
+
+
 def test_landmarks_of_no_heart_are_shown_and_flagged_but_not_measured() -> None:
     study = with_long_axis()
     near = np.repeat(POINTS[:1], LABELS.shape[-1], axis=0)  # an axis of 4 cm

@@ -11,5 +11,5 @@ from cinema_cmr.recipes.landmarks import lax_coordinates, lax_unet, lax_unetr
 @pytest.mark.parametrize(("create", "n_outputs"), [(lax_unet, 3), (lax_unetr, 3), (lax_coordinates, 6)])
 def test_a_recipe_has_an_output_for_each_point(create: object, n_outputs: int) -> None:
     experiment = create()  # type: ignore[operator]
-    views = [View.LAX_4C] if create is lax_coordinates else list(LANDMARKS)
+    views = {lax_coordinates: [View.LAX_4C], lax_unetr: [View.LAX_2C, View.LAX_4C]}.get(create, list(LANDMARKS))
     assert experiment.network.out_chans == n_outputs and list(experiment.task.grids) == views

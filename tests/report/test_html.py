@@ -197,6 +197,21 @@ def test_curves_of_the_atria_have_plots_of_their_own(text: str, analysis: Analys
 
 
 @pytest.mark.medium
+def test_each_long_axis_view_has_a_line_in_the_plot_of_the_valve(analysis: Analysis) -> None:
+    found = analysis.measurements
+    n_frames = len(found.curves["lv_volume_ml"])
+    lengths = {f"long_axis_length_{view}_mm": np.linspace(90, 80, n_frames) for view in ("4c", "2c", "3c")}
+    page = page_of(replace(analysis, measurements=replace(found, curves={**found.curves, **lengths})))
+    plot = page.split("<h3>Mitral valve to apex, mm</h3>")[1].split("</figure>")[0]
+    assert re.findall(r">([234]C)<", plot) == ["4C", "2C", "3C"]
+    for view in ("4c", "2c", "3c"):
+        assert f"var(--curve-axis_{view})" in plot and page.count(f"--curve-axis_{view}:") == 3  # light, dark, print
+    lengths = {"long_axis_length_3c_mm": lengths["long_axis_length_3c_mm"]}
+    alone = page_of(replace(analysis, measurements=replace(found, curves={**found.curves, **lengths})))
+    assert "The distance from mitral valve to apex" in alone and ">4C<" not in alone
+
+
+@pytest.mark.medium
 def test_names_and_messages_are_harmless(analysis: Analysis) -> None:
     study = analysis.study
     bad = replace(

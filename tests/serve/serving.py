@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -69,11 +69,12 @@ def chamber_results(folder: Path, name: str = "chambers") -> Path:
     return _written(folder / name, study, masks)
 
 
-def landmark_results(folder: Path, name: str = "landmarks") -> Path:
-    """Results of the phantom with hinge points and apex in its 4-chamber view."""
-    study = Study(name="landmarks", cines=(stack_cine(), long_axis_cine()))
+def landmark_results(folder: Path, name: str = "landmarks", *, views: Sequence[View] = (View.LAX_4C,)) -> Path:
+    """Results of the phantom with hinge points and apex in its 4-chamber view, or in copies of it as other views."""
+    planes = (replace(long_axis_cine(), view=view) for view in views)
+    study = Study(name="landmarks", cines=(stack_cine(), *planes))
     masks = {cine.view: labels_of(cine) for cine in study.cines}
-    return _written(folder / name, study, masks, {View.LAX_4C: found_points()})
+    return _written(folder / name, study, masks, {view: found_points(view=view) for view in views})
 
 
 def _written(

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from serving import landmark_results
 
 from cinema_cmr.core.results import Flag, Measurement
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, LANDMARKS, View
+from cinema_cmr.measure.definition import SHORT_NAMES
 from cinema_cmr.serve.application import STATIC
-from cinema_cmr.serve.document import flag_message, numbers_of, own_values, segments_of, study_document
+from cinema_cmr.serve.document import SHOWN_VALUES, flag_message, numbers_of, own_values, segments_of, study_document
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
 
@@ -57,6 +59,26 @@ def test_the_page_draws_the_codes_and_colours_of_the_vocabulary() -> None:
         assert f"--{label.name}: {label.colour};" in style and (
             label.name == "lv" or f".swatch.{label.name} i" in style
         )
+
+
+def test_the_card_of_the_long_axis_has_each_hinge_point() -> None:
+    sides = {name.removeprefix("mitral_") for names in LANDMARKS.values() for name in names} - {"apex"}
+    script = (STATIC / "panel.js").read_text(encoding="utf-8")
+    (card,) = re.findall(r"^const LONG_CARD = .*;$", script, flags=re.MULTILINE)
+    assert set(re.findall(r"mapse_(\w+)_mm", card)) == {*sides, "mean"}
+    assert {f"mapse_{side}_mm" for side in (*sides, "mean")} == {one for one in SHOWN_VALUES if "mapse" in one}
+    assert {f"long_axis_shortening_{view}_percent" for view in SHORT_NAMES.values()} <= set(SHOWN_VALUES)
+
+
+def test_points_of_a_3_chamber_view_are_shown_with_their_numbers(tmp_path: Path) -> None:
+    folder = landmark_results(tmp_path, views=(View.LAX_4C, View.LAX_3C))
+    study = open_study(folder, Library([folder]).record(folder))
+    document: Any = study_document(study, "key")
+    assert list(document["points"]["lax_3c"]) == ["mitral_anteroseptal", "mitral_inferolateral", "apex"]
+    values = numbers_of(study).values
+    assert values["mapse_inferolateral_mm"] == pytest.approx(values["mapse_lateral_mm"])
+    assert values["long_axis_shortening_3c_percent"] == pytest.approx(values["long_axis_shortening_4c_percent"])
+    assert "long_axis_shortening_2c_percent" not in values
 
 
 def test_numbers_before_and_after_a_correction(study: OpenedStudy) -> None:

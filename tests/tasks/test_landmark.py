@@ -108,8 +108,9 @@ def test_coordinates_are_learned_as_fractions() -> None:
 
 def test_the_card_names_the_points() -> None:
     assert task().card_fields().outputs == LANDMARKS[VIEW]
-    both = LandmarkTask(LandmarkConfig(grids=dict.fromkeys(LANDMARKS, GRID)), nn.Identity()).card_fields()
-    assert both.outputs[0] == "lax_2c:mitral_anterior" and len(both.outputs) == 6
+    every = LandmarkTask(LandmarkConfig(grids=dict.fromkeys(LANDMARKS, GRID)), nn.Identity()).card_fields()
+    assert (every.outputs[0], every.outputs[-1]) == ("lax_2c:mitral_anterior", "lax_3c:apex")
+    assert len(every.outputs) == 9
 
 
 def test_what_cannot_be_learned_is_said() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cinema_cmr.bench.scored_run import PatientValues
 from cinema_cmr.core.errors import unknown_name
-from cinema_cmr.core.vocabulary import LANDMARKS, VENTRICULAR_SCHEMES, View
+from cinema_cmr.core.vocabulary import VENTRICULAR_SCHEMES, View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.report.bench.bench_results import ShownMeasure
 from cinema_cmr.tasks.targets import target_value
@@ -77,6 +77,15 @@ class Requirement:
     is_met: Callable[[AnnotatedStudy], bool]
     is_met_in_part: Callable[[AnnotatedStudy], bool] | None = None
     """What is enough in a dataset of which no study meets it; None if nothing less is."""
+    views_of_landmarks: tuple[View, ...] = ()
+    """Views whose landmarks count, so that all models of a row learn and are scored by the same; all if empty."""
+
+    def used(self, study: AnnotatedStudy) -> AnnotatedStudy:
+        """Return the study with what of it is used."""
+        if not self.views_of_landmarks:
+            return study
+        kept = {view: marks for view, marks in study.landmarks.items() if view in self.views_of_landmarks}
+        return study if len(kept) == len(study.landmarks) else replace(study, landmarks=kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,9 +127,11 @@ def has_labels(scheme: str, *views: View, of: str = "") -> Requirement:
 
 
 def has_landmarks(*views: View) -> Requirement:
-    """Require landmarks in one of the views."""
+    """Require landmarks in one of the views; those of other views are not used."""
     return Requirement(
-        title="landmarks", is_met=lambda study: any(v in study.landmarks and v in study.study for v in views)
+        title="landmarks",
+        is_met=lambda study: any(v in study.landmarks and v in study.study for v in views),
+        views_of_landmarks=views,
     )
 
 
@@ -329,7 +340,7 @@ _ALL = (
         "landmark-heatmap",
         "Mitral hinges and apex, by heatmaps",
         {"cinema": "lax-unetr", "cinema-scratch": "lax-unetr", "unet": "lax-unet", "shipped": "cinema-lax"},
-        tuple(LANDMARKS),
+        (View.LAX_2C, View.LAX_4C),
     ),
     _landmarks(
         "landmark-coordinates",
@@ -362,9 +373,12 @@ def choose(names: Iterable[str] | None, known: Mapping[str, object], kind: str) 
 
 
 def fitting(task: BenchTask, studies: Sequence[AnnotatedStudy], *, in_part: bool = False) -> list[AnnotatedStudy]:
-    """Return the studies that meet the task's requirement, or what of it is enough where no study meets it."""
+    """Return the studies that meet the task's requirement, or what of it is enough where no study meets it.
+
+    Each has what the task uses of it.
+    """
     is_met = task.requires.is_met_in_part if in_part else task.requires.is_met
-    return [] if is_met is None else [study for study in studies if is_met(study)]
+    return [] if is_met is None else [task.requires.used(study) for study in studies if is_met(study)]
 
 
 def why_not(task: BenchTask, train: Sequence[AnnotatedStudy], val: Sequence[AnnotatedStudy]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ __all__ = [
     "VENTRICULAR_SCHEMES",
     "LabelClass",
     "View",
+    "view_list",
 ]
 
 
@@ -70,6 +72,16 @@ _VIEW_TITLES = {
     View.LAX_4C: "4-chamber",
     View.OTHER: "other",
 }
+
+
+def view_list(views: Iterable[View], word: str = "and") -> str:
+    """Return the titles of views, at least one, in words.
+
+    >>> view_list([View.LAX_4C, View.LAX_2C, View.LAX_3C])
+    '4-chamber, 2-chamber and 3-chamber'
+    """
+    *others, last = (view.title for view in views)
+    return f" {word} ".join(filter(None, (", ".join(others), last)))
 
 
 class LabelClass(NamedTuple):
@@ -132,5 +144,8 @@ LABEL_UNIONS: dict[str, dict[str, tuple[str, ...]]] = {
 LANDMARKS: dict[View, tuple[str, ...]] = {
     View.LAX_2C: ("mitral_anterior", "mitral_inferior", "apex"),
     View.LAX_4C: ("mitral_septal", "mitral_lateral", "apex"),
+    View.LAX_3C: ("mitral_anteroseptal", "mitral_inferolateral", "apex"),
 }
-"""Names of the long-axis landmarks, in the order of the published models' outputs."""
+"""Names of the long-axis landmarks; of the 2- and 4-chamber views in the order of the published models' outputs.
+
+The anteroseptal hinge point of the 3-chamber view is where the valve meets the root of the aorta."""

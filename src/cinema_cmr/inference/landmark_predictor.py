@@ -8,6 +8,7 @@ frame by frame, and both are combined.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from cinema_cmr.core.errors import NoCineError
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.results import Flag, LandmarkPrediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.core.vocabulary import LANDMARKS, View, view_list
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.image.intensity import normalise
@@ -99,9 +100,9 @@ class LandmarkPredictor:
         concerned = [view for view in views if str(view) in named]
         if not reason or not concerned:
             return ()
-        titles = " and ".join(view.title for view in concerned)
         message = (
-            f"{titles} landmarks are from '{self.card.name}', {reason}: inspect them before using MAPSE or shortening"
+            f"{view_list(concerned)} landmarks are from '{self.card.name}', {reason}: inspect them before using MAPSE"
+            " or shortening"
         )
         return (Flag(code="landmarks-experimental", severity="info", message=message),)
 
@@ -137,11 +138,13 @@ class LandmarkPredictor:
         """Predict the landmarks of one view.
 
         The search is centred on the mask points, else on the expected positions, else, and if nothing is found there,
-        on `position` (voxels i, j).
+        on `position` (voxels i, j). A mask of the 3-chamber view does not show the aorta: the hinge point beside that
+        is sought at its expected position, and read off the mask in frames without a peak there.
         """
         oriented = reorient_to_standard(cine) if self.card.training.get("planes") == "standard" else cine
         if mask_points is not None and (repaired := _repair(mask_points)) is not None:
-            return self._combine(cine, _as_displayed(oriented, repaired), repaired)
+            found = self._combine(cine, _as_displayed(oriented, repaired), repaired)
+            return found if expected is None else self._with_aortic_end(found, cine, oriented, expected)
         if expected is not None:
             hints = np.stack([_to_voxel(expected[name], oriented) for name in LANDMARKS[cine.view]])
             found = self._search(cine, oriented, _centre(hints[None]), hints)
@@ -168,23 +171,49 @@ class LandmarkPredictor:
         )
 
     def _combine(self, cine: Cine, oriented: Cine, mask_points: Points) -> LandmarkPrediction:
-        """Combine each mask point (t, k, 3) with the nearest heatmap peak, weighted by the height of the peak."""
+        """Combine each mask point (t, k, 3) with the nearest heatmap peak, weighted by the height of the peak.
+
+        A peak that is both low and far from the mask's point says less than that alone, and does not count.
+        """
         hints = _to_voxels(mask_points, oriented)
         centre = _centre(hints)
         points, probs = self._locate(oriented, centre, hints)
         distance = np.linalg.norm((points - hints) * oriented.spacing_mm[:2], axis=2)
-        near = (distance < _MAX_COMBINED_MM) & ~(probs < _MIN_PEAK)
-        # A model of coordinates has no peak heights.
-        weight = np.where(near, np.where(np.isnan(probs), 0.5, probs), 0.0)[..., None]
+        agreed = probs + (1 - probs) * np.exp(-0.5 * (distance / _AGREEMENT_SD_MM) ** 2)
+        # A model of coordinates has no peak heights; its points count as half, without a confidence.
+        counts = (distance < _MAX_COMBINED_MM) & ~(probs < _MIN_PEAK) & ~(agreed < _MASK_CONFIDENCE)
+        weight = np.where(counts, np.where(np.isnan(probs), 0.5, probs), 0.0)[..., None]
         combined = _smooth(weight * points + (1 - weight) * hints)
-        confidence = np.where(
-            near, probs + (1 - probs) * np.exp(-0.5 * (distance / _AGREEMENT_SD_MM) ** 2), _MASK_CONFIDENCE
-        )
+        confidence = np.where(counts, agreed, _MASK_CONFIDENCE)
         return LandmarkPrediction(
             landmarks=Landmarks(view=cine.view, points=_to_patient(combined, oriented)),
             confidence={name: confidence[:, k] for k, name in enumerate(LANDMARKS[cine.view])},
             centre=_transfer(centre, oriented, cine),
             model=self.card.name,
+        )
+
+    def _with_aortic_end(
+        self, found: LandmarkPrediction, cine: Cine, oriented: Cine, expected: Mapping[str, Points]
+    ) -> LandmarkPrediction:
+        """Return the points with the hinge point of a 3-chamber view beside the aorta at its own peak.
+
+        Its confidence is raised where the peak agrees with the short-axis mask.
+        """
+        if cine.view is not View.LAX_3C:
+            return found
+        name, *_ = LANDMARKS[cine.view]
+        hints = np.stack([_to_voxel(expected[name], oriented) for name in LANDMARKS[cine.view]])
+        points, probs = self._locate(oriented, _transfer(found.centre, cine, oriented), hints)
+        seen = probs[:, 0] >= _MIN_PEAK
+        away_mm = np.linalg.norm((points[:, 0] - hints[0]) * oriented.spacing_mm[:2], axis=1)
+        raised = probs[:, 0] + (1 - probs[:, 0]) * np.exp(-0.5 * (away_mm / _BEAT_SD_MM) ** 2)
+        of_mask = _to_voxels(found.landmarks.points[name][:, None], oriented)
+        track = _smooth(np.where(seen[:, None, None], points[:, :1], of_mask))
+        placed = apply_affine(oriented.affine, np.concatenate([track, np.zeros((*track.shape[:2], 1))], axis=2))[:, 0]
+        return replace(
+            found,
+            landmarks=Landmarks(view=cine.view, points={**found.landmarks.points, name: placed}),
+            confidence={**found.confidence, name: np.where(seen, raised, found.confidence[name])},
         )
 
     def _locate(self, cine: Cine, centre: tuple[float, float], hints: Points | None) -> tuple[Points, Confidences]:

@@ -227,8 +227,8 @@ MEASUREMENT_CODES: Mapping[str, MeasurementCode] = {
 
 _WITHOUT_CODE = re.compile(
     r"wall_thickening_mm_aha\d\d"
-    r"|mapse_(anterior|inferior)_mm"  # no code for these sides of the annulus
-    r"|long_axis_shortening_[24]c_percent"
+    r"|mapse_(anterior|inferior|anteroseptal|inferolateral)_mm"  # no code for these sides of the annulus
+    r"|long_axis_shortening_[234]c_percent"
     r"|lv_(gcs_(endo|epi)|gls|ls_[234]c)_percent"  # strain from contours: the codes at hand mean tracked tissue
     r"|lv_\w+_uncertainty_ms"
     r"|la_(volume_(max|min)_ml|volume_max_index_ml_m2|ef_percent)|(la_area_max|ra_area_(max|min))_4c_cm2"

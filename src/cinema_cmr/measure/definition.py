@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from cinema_cmr.core.results import Measurement
+from cinema_cmr.core.vocabulary import View
 
-__all__ = ["Definition"]
+__all__ = ["SHORT_NAMES", "Definition"]
+
+SHORT_NAMES: Mapping[View, str] = {View.LAX_4C: "4c", View.LAX_2C: "2c", View.LAX_3C: "3c"}
+"""Long-axis views in the order of their measurements -> their part of a measurement's name."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.contours import curve_length_mm, loops, smooth_masks
-from cinema_cmr.measure.definition import Definition
+from cinema_cmr.measure.definition import SHORT_NAMES, Definition
 from cinema_cmr.measure.phases import Phases, find_phases
 from cinema_cmr.measure.volumes import CODES, enclosed_fractions
 
@@ -48,8 +48,6 @@ _MARGIN = 4
 """Pixels about the labels."""
 
 TITLES: Mapping[Border, str] = {"endo": "endocardial", "epi": "epicardial"}
-
-SHORT_NAMES = {View.LAX_4C: "4c", View.LAX_2C: "2c", View.LAX_3C: "3c"}
 
 _FORMULA = "(length at ES - length at ED) / length at ED"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,8 @@ def find_valve_planes(cine: Cine, landmarks: Mapping[View, Landmarks]) -> ValveP
     """Find the valve plane in each frame of a stack; None without hinge points or with an implausible plane.
 
     Frames of another number are matched by their phase of the cycle, and a missing point is interpolated over time.
-    With two views the plane is the least-squares plane of the four points. With one, it is perpendicular to that view.
+    With two views or three the plane is the least-squares plane through the hinge lines. With one, or where the lines
+    lie too much alike, it is perpendicular to the views.
     """
     usable = {view: marks for view, marks in landmarks.items() if _is_usable(marks)}
     if not usable or not cine.orientation_known:
@@ -103,12 +105,15 @@ def _at_phases(points: Array, n_frames: int) -> Array:
 
 def _normal(views: list[tuple[Array, Array, Array]]) -> Array:
     """Return the unit normal, towards the apex, of the valve plane in one frame."""
-    if len(views) == 2:
-        one, other = (unit(second - first) for first, second, _ in views)
-        normal = np.cross(one, other)
-        if np.linalg.norm(normal) >= _MIN_CROSSING:
-            return _towards(normal, views)
+    lines = np.stack([unit(second - first) for first, second, _ in views])
+    if _crossing(lines) >= _MIN_CROSSING:
+        return _towards(np.linalg.svd(lines)[2][2], views)
     return unit(np.sum([_normal_in_view(*view) for view in views], axis=0))
+
+
+def _crossing(lines: Array) -> float:
+    """Return the largest sine of the angles between unit vectors (n, 3); 0 for one."""
+    return max((float(np.linalg.norm(np.cross(one, other))) for one, other in combinations(lines, 2)), default=0.0)
 
 
 def _normal_in_view(first: Array, second: Array, apex: Array) -> Array:

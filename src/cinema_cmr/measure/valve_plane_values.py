@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cinema_cmr.core.results import Flag, Measurement
+from cinema_cmr.core.vocabulary import view_list
 from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.descent import EFFECT_POINTS
 from cinema_cmr.measure.phases import Phases
@@ -16,7 +17,7 @@ __all__ = ["describe_valve_planes", "missing_valve_plane", "valve_plane_effect",
 
 def describe_valve_planes(planes: ValvePlanes) -> str:
     """Return the rule in words, with the views and the travel of the valve."""
-    views = " and ".join(view.title for view in planes.views)
+    views = view_list(planes.views)
     return (
         f"LV blood counts up to the plane through the mitral hinge points of each frame ({views} landmarks; the valve"
         f" moves by {planes.travel_mm:.0f} mm)"
@@ -70,7 +71,7 @@ def missing_valve_plane(options_rule: BasalRule, used: BasalRule) -> Flag | None
     if options_rule == used:
         return None
     message = (
-        f"basal rule '{options_rule}' needs mitral hinge points of a 2- or 4-chamber view in the position of the stack,"
-        f" which this study lacks; '{used}' was used"
+        f"basal rule '{options_rule}' needs mitral hinge points of a long-axis view in the position of the stack, which"
+        f" this study lacks; '{used}' was used"
     )
     return Flag(code="valve-plane-missing", severity="warning", message=message)

@@ -156,7 +156,7 @@ def _lv_shares(
     if valve_planes is None:
         raise UsageError(
             "basal rule 'valve-plane' without valve planes; expected those of `find_valve_planes`, from the hinge"
-            " points of a 2- or 4-chamber view: give them, or choose the rule 'scmr'"
+            " points of a long-axis view: give them, or choose the rule 'scmr'"
         )
     blood = np.argwhere(labels.array == CODES["lv"])
     counted = np.zeros(n_voxels.shape)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.geometry import unit
 from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.phantom.anatomy.chambers import AORTA, LEFT_ATRIUM, Chambers, chamber_depth
 from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame
 from cinema_cmr.phantom.planes import ImagePlane
 
@@ -20,8 +21,12 @@ __all__ = ["mitral_point", "plane_landmarks"]
 
 Array = NDArray[np.float64]
 
-_FIRST_SIDE = {View.LAX_4C: -30.0, View.LAX_2C: 90.0}
-"""Angle of the first hinge point of each view (septal, anterior); the second lies opposite."""
+_FIRST_SIDE = {View.LAX_4C: -30.0, View.LAX_3C: 30.0, View.LAX_2C: 90.0}
+"""Angle of the first hinge point of each view (septal, anteroseptal, anterior); the second lies opposite."""
+_ALONG_RING = 400
+"""Points between both ends of the ring in a plane, at which the root of the aorta is sought."""
+_BEHIND_RING_MM = 4.0
+"""Distance from the ring at which the left atrium is sought; the valve lies between."""
 
 
 def mitral_point(heart: Heart, frame: HeartFrame, theta: Array) -> Array:
@@ -41,8 +46,11 @@ def plane_landmarks(heart: Heart, frames: Sequence[HeartFrame], plane: ImagePlan
     start = np.radians(_FIRST_SIDE[plane.view])
     points: dict[str, list[Array]] = {first: [], second: [], apex: []}
     for frame in frames:
-        for name, side in ((first, start), (second, start + np.pi)):
-            points[name].append(_ring_in_plane(heart, frame, plane, side) + shift)
+        ends = [_ring_in_plane(heart, frame, plane, side) for side in (start, start + np.pi)]
+        if plane.view is View.LAX_3C:
+            ends[0] = _beside_aorta(heart, frame, *ends)
+        for name, end in zip((first, second), ends, strict=True):
+            points[name].append(end + shift)
         points[apex].append(_tip_in_plane(heart, frame, plane) + shift)
     return Landmarks(view=plane.view, points={name: np.array(values) for name, values in points.items()})
 
@@ -62,6 +70,22 @@ def _ring_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane, side: flo
     first = int(crossings[np.argmin(np.abs(crossings - 82))])
     share = off[first] / (off[first] - off[first + 1])
     return np.asarray(ring[first] + share * (ring[first + 1] - ring[first]))
+
+
+def _beside_aorta(heart: Heart, frame: HeartFrame, first: Array, second: Array) -> Array:
+    """Return the end of the mitral valve on the way from `second` to `first`, both ends of the ring in a plane.
+
+    The valve ends at the root of the aorta; where the plane misses that, with the left atrium behind it. `first` itself
+    where the atrium reaches as far.
+    """
+    chambers = {chamber.name: chamber for chamber in Chambers(heart=heart).at(frame)}
+    along = second + np.linspace(0, 1, _ALONG_RING)[:, None] * (first - second)
+    aorta = chamber_depth(chambers[AORTA], heart.locate(along)) > 0
+    behind = heart.locate(along - _BEHIND_RING_MM * heart.pose.towards_apex)
+    atrium = chamber_depth(chambers[LEFT_ATRIUM], behind) > -chambers[LEFT_ATRIUM].wall_mm / 2
+    ends = [int(np.argmax(aorta))] if aorta.any() else []
+    ends += [int(np.flatnonzero(atrium)[-1])] if atrium.any() else []
+    return np.asarray(along[min(ends)]) if ends else first
 
 
 def _tip_in_plane(heart: Heart, frame: HeartFrame, plane: ImagePlane) -> Array:

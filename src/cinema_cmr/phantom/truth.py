@@ -11,6 +11,16 @@ from cinema_cmr.phantom.points import mitral_point
 
 __all__ = ["ground_truth"]
 
+_SIDES = {
+    "septal": -30.0,
+    "lateral": 150.0,
+    "anterior": 90.0,
+    "inferior": -90.0,
+    "anteroseptal": 30.0,
+    "inferolateral": -150.0,
+}
+"""Angles of the sides of the mitral ring, degrees from mid septum towards the anterior wall."""
+
 
 def ground_truth(heart: Heart) -> dict[str, float]:
     """Return volumes, EF, mass, MAPSE, TAPSE, wall thickness and volumes of the left atrium.
@@ -50,10 +60,7 @@ def _long_axis(heart: Heart, ed: HeartFrame, es: HeartFrame) -> dict[str, float]
     axis = heart.pose.towards_apex
     excursions = {
         side: float((mitral_point(heart, es, angle) - mitral_point(heart, ed, angle)) @ axis)
-        for side, angle in (
-            (name, np.radians(np.array(degrees)))
-            for name, degrees in (("septal", -30.0), ("lateral", 150.0), ("anterior", 90.0), ("inferior", -90.0))
-        )
+        for side, angle in ((name, np.radians(np.array(degrees))) for name, degrees in _SIDES.items())
     }
     return {
         **{f"mapse_{side}_mm": mm for side, mm in excursions.items()},

@@ -51,7 +51,7 @@ class ExtraModels:
     long_axis: str | None = None
     """Long-axis masks, biplane volumes, atria."""
     landmarks: str | None = "cinema-lax"
-    """Hinge points, apex; 2C experimental."""
+    """Hinge points, apex; 2C, 3C experimental."""
     disease: str | None = "cinema-disease"
     """Disease-group model, for research."""
 

@@ -19,11 +19,13 @@ __all__ = ["lax_coordinates", "lax_unet", "lax_unetr"]
 _GRID = Grid(spacing_mm=1.5, size=(144, 144))
 """108 mm to each side of the points' centre: both atria, which distinguish the walls, are inside."""
 
+_UNETR_VIEWS = (View.LAX_2C, View.LAX_4C)
+
 _TRAIN = TrainConfig(n_steps=3000, batch_size=4, validate_every=500, optim=OptimConfig(lr=1e-3))
 
 
 def lax_unet() -> Experiment:
-    """U-Net for both views, with a heatmap for each of the three points."""
+    """U-Net for all long-axis views, with a heatmap for each of the three points."""
     views = [str(view) for view in LANDMARKS]
     network = UNet2dConfig(view=views[0], also=tuple(views[1:]), out_chans=3, chans=(24, 48, 96, 160, 224))
     task = LandmarkConfig(grids=dict.fromkeys(LANDMARKS, _GRID))
@@ -31,9 +33,12 @@ def lax_unet() -> Experiment:
 
 
 def lax_unetr() -> Experiment:
-    """ConvUNetR for both views; can start from the pre-training recipe `small`."""
+    """ConvUNetR for the 2- and 4-chamber views; can start from the pre-training recipe `small`.
+
+    Each view has a stem of its own there, and pre-training of 2- and 4-chamber cines alone has none for the third.
+    """
     network = ConvUNetRConfig(
-        image_sizes=dict.fromkeys(map(str, LANDMARKS), _GRID.size),
+        image_sizes=dict.fromkeys(map(str, _UNETR_VIEWS), _GRID.size),
         out_chans=3,
         stem=SMALL_STEM,
         dec_chans=(16, 32, 64, 128, 256),
@@ -42,7 +47,7 @@ def lax_unetr() -> Experiment:
         drop_path=0.0,
         vit=vit_size("small"),
     )
-    task = LandmarkConfig(grids=dict.fromkeys(LANDMARKS, _GRID))
+    task = LandmarkConfig(grids=dict.fromkeys(_UNETR_VIEWS, _GRID))
     return Experiment(name="lax-unetr", task=task, architecture="conv_unetr", network=network, train=_TRAIN)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError
+from cinema_cmr.core.vocabulary import view_list
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.reading import Note, ignore_note
 from cinema_cmr.engine.early_stopping import BestValidation, check_early_stopping
@@ -23,6 +24,7 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model, save_model
 from cinema_cmr.recipes.card import create_card
 from cinema_cmr.recipes.experiment import Experiment
+from cinema_cmr.recipes.learned_views import with_learned_views
 from cinema_cmr.recipes.run_config import record_run, write_config
 from cinema_cmr.recipes.start import first_network, other_pixels, with_sizes_of
 from cinema_cmr.tasks.registry import create_task
@@ -124,9 +126,10 @@ def prepare_run(
     """Resolve an experiment on this machine, load its first weights and make its examples.
 
     `start`: the model to start from; None for the experiment's own. `command`: for the record in config.yaml. `note`
-    receives that the run has the start's sizes and structures, that a start has seen pixels of another size, and how
-    many studies the task can learn nothing from. Raises `InputError` if these are all training studies, `UsageError`
-    for patience without held-out studies, and the errors of `recipes.start.first_network`.
+    receives that the run has the start's sizes and structures, which views neither a study nor the start has, that a
+    start has seen pixels of another size, and how many studies the task can learn nothing from. Raises `InputError` if
+    these are all training studies, `UsageError` for patience without held-out studies, and the errors of
+    `recipes.start.first_network`.
     """
     name = start if start is not None else experiment.start
     loaded = load_model(name) if isinstance(name, str) else name
@@ -136,6 +139,9 @@ def prepare_run(
         note("the network has the sizes of the start, in place of the recipe's")
     if resolved.task != of_recipe.task:
         note("the run learns the structures of the start, atria too, in place of the recipe's")
+    resolved, unseen = with_learned_views(resolved, data.train, loaded)
+    if unseen:
+        note(f"no training study has labels of the {view_list(unseen, 'or')} view: the model does not have it")
     if said := other_pixels(resolved, loaded):
         note(said)
     task = create_task(resolved.task, first_network(resolved, loaded), data.train)

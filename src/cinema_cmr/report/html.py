@@ -12,6 +12,7 @@ from cinema_cmr.core.results import Flag, Measurement
 from cinema_cmr.core.study import Issue, Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.atomic import write_text
+from cinema_cmr.measure.definition import SHORT_NAMES
 from cinema_cmr.measure.normal_ranges import normal_range
 from cinema_cmr.report.corrections import correction_lines, shown_changes
 from cinema_cmr.report.counting import NOT_COUNTED, StackCounting, mark_uncounted, stack_counting
@@ -31,7 +32,7 @@ _CURVE_PLOTS = (
     (
         "Mitral valve to apex",
         "mm",
-        {"long_axis_length_4c_mm": ("axis_4c", "4C"), "long_axis_length_2c_mm": ("axis_2c", "2C")},
+        {f"long_axis_length_{view}_mm": (f"axis_{view}", view.upper()) for view in SHORT_NAMES.values()},
     ),
     ("Left atrial volume", "ml", {"la_volume_ml": ("la", "LA")}),
     ("Right atrial area, 4-chamber", "cm²", {"ra_area_4c_cm2": ("ra", "RA")}),

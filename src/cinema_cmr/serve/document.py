@@ -28,7 +28,8 @@ SHOWN_VALUES = (
     *("rv_ef_percent", "rv_edv_ml", "rv_esv_ml", "rv_sv_ml"),
     *("lv_edvi_ml_m2", "lv_esvi_ml_m2", "lv_mass_index_g_m2", "rv_edvi_ml_m2", "rv_esvi_ml_m2"),
     *("mapse_mean_mm", "mapse_septal_mm", "mapse_lateral_mm", "mapse_anterior_mm", "mapse_inferior_mm"),
-    *("long_axis_shortening_4c_percent", "long_axis_shortening_2c_percent"),
+    *("mapse_anteroseptal_mm", "mapse_inferolateral_mm"),
+    *("long_axis_shortening_4c_percent", "long_axis_shortening_2c_percent", "long_axis_shortening_3c_percent"),
     *("cardiac_output_l_min", "heart_rate_bpm", "infarct_percent", "no_reflow_percent", "infarct_g"),
 )
 """Measurements that the page shows; all of them stand in the report and in measurements.json."""

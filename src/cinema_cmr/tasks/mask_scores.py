@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.results import Flag, Prediction
 from cinema_cmr.core.study import Facts, Study
-from cinema_cmr.core.vocabulary import ATRIUM_LABELS, CINE_LABELS, LABEL_UNIONS, LANDMARKS, VENTRICULAR_SCHEMES, View
+from cinema_cmr.core.vocabulary import ATRIUM_LABELS, CINE_LABELS, LABEL_UNIONS, VENTRICULAR_SCHEMES, View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.measure.long_axis.cut import points_of_cut
@@ -48,6 +48,9 @@ _ATRIA = tuple(f"_{label.name}" for label in ATRIUM_LABELS)
 _LESIONS = ("infarct", "no_reflow")
 _ANATOMY = ("lv", "myo", "rv", "lv_cavity", "myocardium")
 """Structures of both schemes that every heart has; a missed lesion is no failure to outline the heart."""
+
+_VIEWS_OF_HINGES = (View.LAX_4C, View.LAX_2C)
+"""Views whose opening of the left ventricle is the mitral valve alone; a 3-chamber cavity opens into the aorta too."""
 
 _LV = next(label.code for label in CINE_LABELS if label.name == "lv")
 _DEFAULTS = MeasureOptions()
@@ -161,7 +164,7 @@ def _frame_scores(predicted: Labels, reference: LabelMap, frame: int, cine: Cine
         scores[f"hd95_{of}{name}_mm"], scores[f"assd_{of}{name}_mm"] = distances[name]
         if not of:
             scores |= _stack_scores(name, of_prediction, of_truth)
-    if cine.view in LANDMARKS and scheme in VENTRICULAR_SCHEMES and _is_drawn("lv", reference):
+    if cine.view in _VIEWS_OF_HINGES and scheme in VENTRICULAR_SCHEMES and _is_drawn("lv", reference):
         scores |= _point_scores(predicted[:, :, 0], truth[:, :, 0], cine)
     return scores
 

@@ -39,6 +39,12 @@ def test_points_are_the_middles_of_their_spots(root: Path) -> None:
     assert [issue.code for issue in annotated.study.issues] == ["size-unknown"]
 
 
+def test_other_views_are_no_part_of_the_data_set(root: Path) -> None:
+    before = list_cases(root)
+    (root / "lax_3c.csv").write_text("cohort1,0009__00,lax_3c,1,24,24\n")
+    assert list_cases(root) == before
+
+
 def test_without_a_mask_the_table_counts_and_without_both_there_is_no_point(root: Path) -> None:
     (root / "lax_2c" / "masks" / "0001__09.png").unlink()
     assert np.allclose(points_px(first(root))[1], POINTS["0001__09"])

@@ -13,7 +13,7 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.measure.long_axis.estimate import estimate_landmarks
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 
-VIEWS = (View.SAX, View.LAX_2C, View.LAX_4C)
+VIEWS = (View.SAX, *LANDMARKS)
 
 
 CASES = [(1, "NOR"), *(pytest.param(case, marks=pytest.mark.medium) for case in ((2, "DCM"), (3, "RV")))]
@@ -74,7 +74,7 @@ def test_too_little_to_tell_tells_nothing(phantom: PhantomStudy) -> None:
 def test_a_plane_whose_place_is_unknown_is_left_out(phantom: PhantomStudy) -> None:
     cines = [replace(c, orientation_known=c.view is not View.LAX_2C) for c in phantom.study.cines]
     study = replace(phantom.study, cines=tuple(cines))
-    assert set(estimate_landmarks(study, phantom.labels[View.SAX])) == {View.LAX_4C}
+    assert set(estimate_landmarks(study, phantom.labels[View.SAX])) == {View.LAX_3C, View.LAX_4C}
 
 
 def test_a_mask_of_another_grid_is_refused(phantom: PhantomStudy) -> None:

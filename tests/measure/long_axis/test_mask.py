@@ -16,7 +16,9 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.measure.long_axis.mask import landmarks_from_mask
 from cinema_cmr.phantom.phantom import PhantomStudy, make_phantom
 
-VIEWS = (View.LAX_4C, View.LAX_2C)
+MITRAL_ALONE = (View.LAX_4C, View.LAX_2C)
+"""Views with no other opening of the cavity than the mitral valve."""
+VIEWS = (*MITRAL_ALONE, View.LAX_3C)
 HINGE_MM, TIP_MM = 3.5, 12.0
 """Three millimetres count as at the wall; the tip is flat, so that its place along it is open."""
 
@@ -42,7 +44,7 @@ def test_points_of_a_true_mask_are_the_true_ones(phantom: PhantomStudy, view: Vi
     checked(landmarks_from_mask(phantom.labels[view], phantom.study.cine(view)), phantom.landmarks[view])
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", MITRAL_ALONE)
 def test_blood_drawn_into_the_atrium_moves_no_hinge(phantom: PhantomStudy, view: View) -> None:
     cine, truth = phantom.study.cine(view), phantom.landmarks[view]
     leaked = phantom.labels[view].in_scheme("cine").array.copy()
@@ -55,6 +57,19 @@ def test_blood_drawn_into_the_atrium_moves_no_hinge(phantom: PhantomStudy, view:
         inside = np.hypot(i - x, j - y) < 11
         leaked[:, :, 0, t][inside & (leaked[:, :, 0, t] == 0)] = 3
     checked(landmarks_from_mask(LabelMap(array=leaked), cine), truth)
+
+
+def test_without_a_left_atrium_the_3_chamber_view_has_no_points(phantom: PhantomStudy) -> None:
+    """The opening reaches from the septum to the inferolateral wall: where its mitral part ends is not to be seen."""
+    found = landmarks_from_mask(phantom.labels[View.LAX_3C].in_scheme("cine"), phantom.study.cine(View.LAX_3C))
+    assert found is not None and all(np.isnan(points).all() for points in found.points.values())
+
+
+@pytest.mark.parametrize("seed", [100, 104, 111, 116])
+def test_the_aorta_is_no_part_of_the_valve(seed: int) -> None:
+    """Hearts with the atrium beside the aorta, and (111) with a plane that passes beside the aorta."""
+    heart = make_phantom(seed, views=(View.LAX_3C,), n_frames=2)
+    checked(landmarks_from_mask(heart.labels[View.LAX_3C], heart.study.cine(View.LAX_3C)), heart.landmarks[View.LAX_3C])
 
 
 def test_a_plane_stored_the_other_way_round_has_the_same_points(phantom: PhantomStudy) -> None:
@@ -101,7 +116,7 @@ def test_a_closed_ring_has_no_mouth(phantom: PhantomStudy) -> None:
 
 def test_what_says_nothing_is_left_alone_and_another_grid_is_refused(phantom: PhantomStudy) -> None:
     cine, labels = phantom.study.cine(View.LAX_4C), phantom.labels[View.LAX_4C]
-    assert landmarks_from_mask(labels, replace(cine, view=View.LAX_3C)) is None
+    assert landmarks_from_mask(labels, replace(cine, view=View.OTHER)) is None
     without_rv = LabelMap(array=np.where(labels.array == 1, 0, labels.array).astype(np.uint8))
     assert landmarks_from_mask(without_rv, replace(cine, orientation_known=False)) is None
     checked(landmarks_from_mask(without_rv, cine), phantom.landmarks[View.LAX_4C])
@@ -113,9 +128,9 @@ def _voxels(points: NDArray[np.float64], affine: NDArray[np.float64]) -> NDArray
     return apply_affine(np.linalg.inv(affine), points)[:, :2]
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", MITRAL_ALONE)
 def test_a_drawn_atrium_moves_no_point(view: View) -> None:
-    study, masks = chambers(VIEWS, n_frames=2)
+    study, masks = chambers(MITRAL_ALONE, n_frames=2)
     cine = replace(study.cine(view), orientation_known=True)
     drawn, without = (landmarks_from_mask(one, cine) for one in (masks[view], masks[view].in_scheme("cine")))
     assert drawn is not None and without is not None

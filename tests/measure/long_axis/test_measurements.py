@@ -20,8 +20,10 @@ from cinema_cmr.measure.long_axis.measurements import (
     biplane_mismatch,
     biplane_values,
     biplane_volumes_ml,
+    long_axis_curves,
     long_axis_values,
 )
+from cinema_cmr.phantom.phantom import make_phantom
 
 AXIS = np.array([0.6, 0.0, -0.8])
 ACROSS = np.array([0.8, 0.0, 0.6])
@@ -104,6 +106,43 @@ def test_a_point_missing_at_a_given_frame() -> None:
     assert found["mapse_septal_mm"].value is not None
     assert found["mapse_lateral_mm"].value is None and found["mapse_mean_mm"].value is None
     assert found["long_axis_shortening_4c_percent"].value is None
+
+
+def test_the_3_chamber_view_follows_the_others_and_is_absent_without_its_points() -> None:
+    ways = [(0.0, 0.0), (10.0, 14.0)]
+    both = {view: landmarks(ways, view) for view in (View.LAX_4C, View.LAX_2C)}
+    former = long_axis_values(both)
+    every = long_axis_values({View.LAX_3C: landmarks(ways, View.LAX_3C), **both})
+    assert every[: len(former)] == former and not any("3-chamber" in one.method for one in former)
+    added = by_name(every[len(former) :])
+    assert list(added) == ["mapse_anteroseptal_mm", "mapse_inferolateral_mm", "long_axis_shortening_3c_percent"]
+    assert [added[name].value for name in list(added)[:2]] == pytest.approx([10, 14])
+    assert added["mapse_inferolateral_mm"].title == "MAPSE, inferolateral"
+    shortening = added["long_axis_shortening_3c_percent"]
+    assert shortening.value == pytest.approx(100 * (1 - np.hypot(78, 3) / 90))
+    assert "middle of the mitral valve" in shortening.rule
+    assert not any("middle of the mitral valve" in one.rule for one in former)
+    assert by_name(every)["mapse_mean_mm"] == by_name(former)["mapse_mean_mm"]
+
+
+def test_curves_have_the_views_with_as_many_frames() -> None:
+    marks = {view: landmarks([(0, 0), (9, 9)], view) for view in (View.LAX_3C, View.LAX_4C)}
+    marks[View.LAX_2C] = landmarks([(0, 0), (4, 4), (9, 9)], View.LAX_2C)
+    curves = long_axis_curves(marks, n_frames=2)
+    assert set(curves) == {"long_axis_length_3c_mm", "long_axis_length_4c_mm"}
+    assert curves["long_axis_length_3c_mm"] == pytest.approx([90, np.hypot(81, 3)])
+
+
+@pytest.mark.medium
+@pytest.mark.parametrize(("group", "seed"), [("NOR", 7), ("DCM", 8), ("HCM", 9)])
+def test_a_phantom_s_3_chamber_points_move_as_its_valve_does(group: str, seed: int) -> None:
+    """The truth is along the axis of the ventricle; that of the view is tilted, for it begins beside the aorta."""
+    phantom = make_phantom(seed, group=group, style="ideal", views=(View.LAX_3C,), n_frames=20)
+    found, truth = by_name(long_axis_values(phantom.landmarks)), phantom.truth
+    assert found["mapse_inferolateral_mm"].value == pytest.approx(truth["mapse_inferolateral_mm"], abs=0.5)
+    assert found["mapse_anteroseptal_mm"].value == pytest.approx(truth["mapse_anteroseptal_mm"], abs=0.8)
+    shortening = found["long_axis_shortening_3c_percent"].value
+    assert shortening == pytest.approx(truth["long_axis_shortening_percent"], abs=0.5)
 
 
 def test_lengths() -> None:

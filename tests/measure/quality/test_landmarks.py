@@ -40,7 +40,7 @@ def test_a_heart_passes_untouched() -> None:
 @pytest.mark.medium
 @pytest.mark.parametrize("seed", range(4))
 def test_phantoms_of_all_kinds_pass(seed: int) -> None:
-    made = make_phantom(seed, views=(View.LAX_2C, View.LAX_4C), n_frames=12)
+    made = make_phantom(seed, views=tuple(LANDMARKS), n_frames=12)
     for view, landmarks in made.landmarks.items():
         stacked = np.stack([landmarks.points[name] for name in LANDMARKS[view]], axis=1)
         assert plausible_landmarks(found(stacked, view))[1] == ()
@@ -65,6 +65,13 @@ def test_a_frame_that_no_heart_shows_is_left_out_and_told(point: int, moved: lis
     assert landmarks is not None and flag.code == "landmarks-excluded-lax_4c" and flag.severity == "info"
     gone = np.isnan(landmarks.points["apex"][:, 0])
     assert gone[7] and gone.sum() == flag.evidence["implausible_frames"] <= 3
+
+
+def test_the_valve_of_the_3_chamber_view_may_be_narrower() -> None:
+    narrow = heart()
+    narrow[:, :2, 0] *= 14 / 34
+    assert plausible_landmarks(found(narrow, View.LAX_3C))[1] == ()
+    assert plausible_landmarks(found(narrow, View.LAX_4C))[0] is None
 
 
 def test_missing_points_are_counted_apart() -> None:

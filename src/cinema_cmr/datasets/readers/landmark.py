@@ -44,6 +44,7 @@ CARD = DatasetCard(
 PIXEL_MM = 0.25
 """Nominal: the files have no pixel size, and four pixels are one of the protocol's 1 mm grid."""
 
+_VIEWS = (View.LAX_2C, View.LAX_4C)
 _SPOTS = (85, 170, 255)
 _FAR_PX = 2.0
 _MAX_SIDE = 8192
@@ -55,7 +56,7 @@ def list_cases(root: Path) -> list[Case]:
     """List one case per patient and view, with its frames in order, including images that are only in the table."""
     found: dict[tuple[str, View], set[str]] = defaultdict(set)
     cohorts: dict[str, str] = {}
-    for view in LANDMARKS:
+    for view in _VIEWS:
         rows = _rows(Path(root) / f"{view}.csv")
         cohorts |= {row[1]: row[0] for row in rows}
         folders = [Path(root) / str(view) / kind for kind in ("images", "masks")]

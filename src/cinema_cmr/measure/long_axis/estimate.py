@@ -21,6 +21,8 @@ __all__ = ["estimate_landmarks"]
 Array = NDArray[np.float64]
 
 _MIN_SLICES = 3
+_TO_AORTA = 0.25
+"""Distance of the aorta's root from the axis of the ventricle in the 3-chamber view, of the ring's radius."""
 
 
 def estimate_landmarks(study: Study, labels: LabelMap) -> dict[View, Mapping[str, Array]]:
@@ -54,13 +56,17 @@ class _Heart:
     """Radius of the mitral ring."""
 
     def project(self, cine: Cine) -> dict[str, Array]:
-        """Return the ends of the ring diameter along a plane, and the apex, projected into it."""
+        """Return the ends of the ring diameter along a plane, and the apex, projected into it.
+
+        In the 3-chamber view the valve begins beside the aorta, not at the septum.
+        """
         axis = unit(self.apex - self.base)
         normal = unit(np.cross(cine.affine[:3, 0], cine.affine[:3, 1]))
         along = unit(np.cross(normal, axis))
-        towards_first = self.towards_rv if cine.view is View.LAX_4C else np.cross(self.towards_rv, axis)
+        towards_first = np.cross(self.towards_rv, axis) if cine.view is View.LAX_2C else self.towards_rv
         radius = self.radius_mm * (along if along @ towards_first > 0 else -along)
-        points = (self.base + radius, self.base - radius, self.apex)
+        to_first = _TO_AORTA * radius if cine.view is View.LAX_3C else radius
+        points = (self.base + to_first, self.base - radius, self.apex)
         distances = [(point - cine.affine[:3, 3]) @ normal for point in points]
         names = LANDMARKS[cine.view]
         return {name: p - mm * normal for name, p, mm in zip(names, points, distances, strict=True)}

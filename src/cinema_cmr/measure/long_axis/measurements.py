@@ -1,7 +1,10 @@
-"""Long-axis motion from landmarks of the 2- and 4-chamber views, and biplane LV volume from their masks.
+"""Long-axis motion from landmarks of the long-axis views, and biplane LV volume from 2- and 4-chamber masks.
 
 End-diastole and end-systole are the frames of the longest and shortest ventricle, so that they cannot be swapped.
 User-supplied frames are used unchanged; a wrong pair shows as a shortening below 0.
+
+The long axis of a view runs from the middle of its two hinge points to the apex. In the 3-chamber view the left
+ventricle opens into the aorta too: the axis begins in the middle of the mitral valve, not of the whole opening.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from cinema_cmr.core.results import Flag, Measurement
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import LANDMARKS, View
 from cinema_cmr.core.volume import Cine
-from cinema_cmr.measure.definition import Definition
+from cinema_cmr.measure.definition import SHORT_NAMES, Definition
 from cinema_cmr.measure.phases import FRAMES_TO_COMPARE, Phases, find_phases, override_phases
 from cinema_cmr.measure.volumes import CODES
 
@@ -35,8 +38,6 @@ __all__ = [
 
 Points = NDArray[np.float64]
 
-SHORT_NAMES = {View.LAX_2C: "2c", View.LAX_4C: "4c"}
-
 BY_LENGTH = "end-diastole / end-systole: longest / shortest distance from mitral valve to apex"
 
 SAME_PHASE = "given frames moved to the same phase of the cycle, because the stack has another number of frames"
@@ -44,6 +45,13 @@ SAME_PHASE = "given frames moved to the same phase of the cycle, because the sta
 FRAMES_NOT_USED = "given frames not used, because the stack has another number of frames, and too few to match them"
 
 EXCURSION = "displacement of the mitral hinge point towards the apex from ED to ES, along the long axis at ED"
+
+SHORTENING = "(length at ED - length at ES) / length at ED"
+
+_AXIS_RULES = {
+    View.LAX_3C: "length: from the middle of the mitral valve, without the outflow tract, to the apex",
+}
+"""View -> where its long axis begins, if that needs saying."""
 
 BIPLANE_SHARE = 0.3
 """Limit, as a share of the larger volume; the methods differ by about 10 % in people (Dulce et al.), more means a wrong
@@ -53,7 +61,11 @@ AREA_LENGTH = "8 x 2C area x 4C area / (3 pi x shorter long axis) (Dulce et al.,
 
 
 def axis_lengths_mm(landmarks: Landmarks) -> Points:
-    """Return the (t,) distance from the middle of the mitral valve to the apex; NaN if a point is missing."""
+    """Return the (t,) distance in mm from the middle of the mitral valve to the apex; NaN if a point is missing.
+
+    In the 3-chamber view too it is the middle of the valve, between its two hinge points, not of the whole opening of
+    the ventricle, of which the outflow tract is a part.
+    """
     middle, apex = _axis(landmarks)
     return np.asarray(np.linalg.norm(apex - middle, axis=1))
 
@@ -76,11 +88,12 @@ def long_axis_values(
 ) -> tuple[Measurement, ...]:
     """Return MAPSE of each mitral hinge point (mm), its 4-chamber mean, and long-axis shortening (%).
 
-    Views without landmarks are omitted. `ed` and `es` are user-supplied frames of a stack of `n_stack` frames; a view
-    with another number of frames uses those at the same phase of the cycle.
+    The 4-chamber view comes first, then the 2- and the 3-chamber view; views without landmarks are omitted. `ed` and
+    `es` are user-supplied frames of a stack of `n_stack` frames; a view with another number of frames uses those at the
+    same phase of the cycle.
     """
     values: list[Measurement] = []
-    for view in (View.LAX_4C, View.LAX_2C):
+    for view in SHORT_NAMES:
         if view in landmarks:
             phases = _phases(landmarks[view], ed, es, n_stack)
             hinges = [_excursion(landmarks[view], point, phases) for point in LANDMARKS[view][:2]]
@@ -161,7 +174,7 @@ def _shortening(landmarks: Landmarks, phases: Phases) -> Measurement:
         title=f"long-axis shortening, {landmarks.view.title}",
         unit="%",
         method=f"{landmarks.view.title} landmarks",
-        rule=f"(length at ED - length at ES) / length at ED; {phases.rule}",
+        rule="; ".join(filter(None, (SHORTENING, _AXIS_RULES.get(landmarks.view), phases.rule))),
     )
     if phases.ed is None or phases.es is None:
         return definition.absent(phases.reason or "")

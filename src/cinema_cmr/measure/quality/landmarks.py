@@ -19,6 +19,8 @@ from cinema_cmr.core.vocabulary import LANDMARKS, View
 __all__ = ["plausible_by_view", "plausible_landmarks"]
 
 _RING_MM = (16.0, 62.0)
+_LEAST_FROM_AORTA_MM = 12.0
+"""Least width of the valve in the 3-chamber view, where the ring is narrowest."""
 _LENGTH_MM = (42.0, 140.0)
 _STEP_SHARE, _FINE_STEP_SHARE = 0.25, 0.12
 """Largest distance of a point from the midpoint of its neighbouring frames, as a share of the median axis length: for
@@ -101,7 +103,8 @@ def _odd_frames(landmarks: Landmarks) -> Frames:
     first, second, apex = landmarks.tracks()
     ring = np.linalg.norm(first - second, axis=1)
     length = np.linalg.norm(apex - (first + second) / 2, axis=1)
-    odd = (ring < _RING_MM[0]) | (ring > _RING_MM[1]) | (length < _LENGTH_MM[0]) | (length > _LENGTH_MM[1])
+    least = _LEAST_FROM_AORTA_MM if landmarks.view is View.LAX_3C else _RING_MM[0]
+    odd = (ring < least) | (ring > _RING_MM[1]) | (length < _LENGTH_MM[0]) | (length > _LENGTH_MM[1])
     finite = np.isfinite(length)
     if not finite.any():
         return np.asarray(odd)

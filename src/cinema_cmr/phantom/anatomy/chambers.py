@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from cinema_cmr.phantom.anatomy.heart import Heart, HeartFrame, HeartPoints
 
-__all__ = ["LEFT_ATRIUM", "RIGHT_ATRIUM", "Chamber", "Chambers", "chamber_depth"]
+__all__ = ["AORTA", "LEFT_ATRIUM", "RIGHT_ATRIUM", "Chamber", "Chambers", "chamber_depth"]
 
-LEFT_ATRIUM, RIGHT_ATRIUM = "left atrium", "right atrium"
+LEFT_ATRIUM, RIGHT_ATRIUM, AORTA = "left atrium", "right atrium", "aorta"
 
 Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
@@ -178,7 +178,7 @@ class Chambers:
         up, back = (matrix @ np.array(way) for way in ((0.3, 0.12, 0.95), (-0.42, -0.62, 0.66)))
         reach = self.heart.left.radius_mm + self.heart.left.wall_mm + 7.0
         aorta = Chamber(
-            name="aorta",
+            name=AORTA,
             blood="arterial",
             centre=(9.0 * size, 15.0 * size, frame.left.base_mm + 1.0),
             size=(float(up[0]) * 75, float(up[1]) * 75, float(up[2]) * 75),

@@ -208,7 +208,7 @@ def _cine_heart(n_frames: int) -> tuple[Study, dict[View, LabelMap], dict[View, 
         for t in range(n_frames):
             array[8 + t : 16 - t, 8 + t : 16 - t, :, t] = 3
     across, up = np.array([20.0, 0, 0]), np.array([0, 0, 80.0])
-    points = {View.LAX_2C: across, View.LAX_4C: across[[1, 0, 2]]}
+    points = {View.LAX_2C: across, View.LAX_3C: across, View.LAX_4C: across[[1, 0, 2]]}
     landmarks = {
         view: Landmarks(
             view=view,

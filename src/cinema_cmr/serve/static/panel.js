@@ -9,7 +9,7 @@ const CARDS = [
   ["lv", "Left ventricle", ["lv_ef_percent", "%"], [["lv_edv_ml", "EDV", "ml"], ["lv_esv_ml", "ESV", "ml"], ["lv_sv_ml", "SV", "ml"], ["lv_mass_g", "Mass", "g"]]],
   ["rv", "Right ventricle", ["rv_ef_percent", "%"], [["rv_edv_ml", "EDV", "ml"], ["rv_esv_ml", "ESV", "ml"], ["rv_sv_ml", "SV", "ml"]]],
 ];
-const LONG_CARD = ["long", "Long axis", ["mapse_mean_mm", "mm", "MAPSE"], [["mapse_septal_mm", "Septal", "mm"], ["mapse_lateral_mm", "Lateral", "mm"], ["mapse_anterior_mm", "Anterior", "mm"], ["mapse_inferior_mm", "Inferior", "mm"]]];
+const LONG_CARD = ["long", "Long axis", ["mapse_mean_mm", "mm", "MAPSE"], [["mapse_septal_mm", "Septal", "mm"], ["mapse_lateral_mm", "Lateral", "mm"], ["mapse_anterior_mm", "Anterior", "mm"], ["mapse_inferior_mm", "Inferior", "mm"], ["mapse_anteroseptal_mm", "Anteroseptal", "mm"], ["mapse_inferolateral_mm", "Inferolateral", "mm"]]];
 const SCAR_CARD = ["infarct", "Infarct", ["infarct_percent", "%"], [["infarct_g", "Infarct", "g"], ["no_reflow_percent", "No-reflow", "%"]]];
 
 export class Panel {
@@ -37,7 +37,7 @@ export class Panel {
 
   show() {
     const { numbers, doc } = this.page;
-    const moves = numbers.values.mapse_mean_mm !== undefined || numbers.values.mapse_anterior_mm !== undefined;
+    const moves = ["mean", "anterior", "inferolateral"].some((side) => numbers.values[`mapse_${side}_mm`] !== undefined);
     const cards = doc.scheme === "scar" ? [SCAR_CARD] : moves ? [...CARDS, LONG_CARD] : CARDS;
     this.curves.hidden = doc.scheme === "scar";
     this.cards.replaceChildren(...cards.map((one) => this.card(...one)));
