@@ -78,14 +78,12 @@ class Requirement:
     is_met_in_part: Callable[[AnnotatedStudy], bool] | None = None
     """What is enough in a dataset of which no study meets it; None if nothing less is."""
     views_of_landmarks: tuple[View, ...] = ()
-    """Views whose landmarks count, so that all models of a row learn and are scored by the same; all if empty."""
+    """Views whose landmarks all models of a row learn and are scored by; all if empty."""
 
     def used(self, study: AnnotatedStudy) -> AnnotatedStudy:
         """Return the study with what of it is used."""
-        if not self.views_of_landmarks:
-            return study
         kept = {view: marks for view, marks in study.landmarks.items() if view in self.views_of_landmarks}
-        return study if len(kept) == len(study.landmarks) else replace(study, landmarks=kept)
+        return replace(study, landmarks=kept) if self.views_of_landmarks else study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +99,7 @@ class BenchTask:
     run: str
     """Training from which its values come: EF from segmentation is read off the runs of the segmentation."""
     recipes: Mapping[str, str]
-    """Model -> name of the recipe; with `by_measurements`, of the model whose masks are measured; of "shipped", the
-    model itself."""
+    """Model -> name of its recipe, or, with `by_measurements` and of "shipped", of the model that is measured."""
     measures: tuple[Measure, ...]
     """The first is shown and compared."""
     requires: Requirement
@@ -373,10 +370,7 @@ def choose(names: Iterable[str] | None, known: Mapping[str, object], kind: str) 
 
 
 def fitting(task: BenchTask, studies: Sequence[AnnotatedStudy], *, in_part: bool = False) -> list[AnnotatedStudy]:
-    """Return the studies that meet the task's requirement, or what of it is enough where no study meets it.
-
-    Each has what the task uses of it.
-    """
+    """Return, as the task uses them, the studies that meet its requirement, or what of it is enough if none does."""
     is_met = task.requires.is_met_in_part if in_part else task.requires.is_met
     return [] if is_met is None else [task.requires.used(study) for study in studies if is_met(study)]
 
