@@ -16,8 +16,9 @@ from torch.nn import functional as F
 
 from cinema_cmr.bench.benchmark import run_benchmark
 from cinema_cmr.bench.data import BenchDataset, ReadDataset
+from cinema_cmr.bench.requirements import has_labels
 from cinema_cmr.bench.run import BenchOptions
-from cinema_cmr.bench.tasks import BenchTask, Measure, has_labels
+from cinema_cmr.bench.tasks import BenchTask, Measure
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
