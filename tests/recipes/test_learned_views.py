@@ -68,6 +68,8 @@ def test_a_view_of_the_start_stays(four_chamber: AnnotatedStudy) -> None:
     start = LoadedModel(model=build(whole.architecture, config_values(whole.network)), card=card)
     assert with_learned_views(whole, [four_chamber], start) == (whole, ())
     of_two = replace(start, card=replace(card, grids={view: card.grids[view] for view in ALL[:2]}))
+    autoencoder = replace(start, card=replace(card, task="pretrain"))
+    assert with_learned_views(whole, [four_chamber], autoencoder)[1] == (View.LAX_2C, View.LAX_3C), "it saw no label"
     fewer, dropped = with_learned_views(whole, [four_chamber], of_two)
     assert views_of(fewer)[0] == [View.LAX_2C, View.LAX_4C] and dropped == (View.LAX_3C,)
 

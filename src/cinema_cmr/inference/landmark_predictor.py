@@ -146,7 +146,7 @@ class LandmarkPredictor:
             found = self._combine(cine, _as_displayed(oriented, repaired), repaired)
             return found if expected is None else self._with_aortic_end(found, cine, oriented, expected)
         if expected is not None:
-            hints = np.stack([_to_voxel(expected[name], oriented) for name in LANDMARKS[cine.view]])
+            hints = _hints(expected, oriented)
             found = self._search(cine, oriented, _centre(hints[None]), hints)
             if any(np.isfinite(points).any() for points in found.landmarks.points.values()):
                 return found
@@ -202,14 +202,14 @@ class LandmarkPredictor:
         if cine.view is not View.LAX_3C:
             return found
         name, *_ = LANDMARKS[cine.view]
-        hints = np.stack([_to_voxel(expected[name], oriented) for name in LANDMARKS[cine.view]])
+        hints = _hints(expected, oriented)
         points, probs = self._locate(oriented, _transfer(found.centre, cine, oriented), hints)
         seen = probs[:, 0] >= _MIN_PEAK
         away_mm = np.linalg.norm((points[:, 0] - hints[0]) * oriented.spacing_mm[:2], axis=1)
         raised = probs[:, 0] + (1 - probs[:, 0]) * np.exp(-0.5 * (away_mm / _BEAT_SD_MM) ** 2)
         of_mask = _to_voxels(found.landmarks.points[name][:, None], oriented)
         track = _smooth(np.where(seen[:, None, None], points[:, :1], of_mask))
-        placed = apply_affine(oriented.affine, np.concatenate([track, np.zeros((*track.shape[:2], 1))], axis=2))[:, 0]
+        placed = _to_patient(np.concatenate([track, points[:, 1:]], axis=1), oriented)[name]
         return replace(
             found,
             landmarks=Landmarks(view=cine.view, points={**found.landmarks.points, name: placed}),
@@ -317,9 +317,10 @@ def _to_voxels(points: Points, cine: Cine) -> Points:
     return np.asarray(flat[:, :2].reshape(*points.shape[:2], 2))
 
 
-def _to_voxel(point: Points, cine: Cine) -> Points:
-    """Convert a RAS point in mm to in-plane voxels (i, j)."""
-    return apply_affine(np.linalg.inv(cine.affine), np.asarray(point))[:2]
+def _hints(expected: Mapping[str, Points], cine: Cine) -> Points:
+    """Return the in-plane voxels (k, 2) of the expected points (3,) in RAS mm."""
+    placed = np.stack([expected[name] for name in LANDMARKS[cine.view]])
+    return apply_affine(np.linalg.inv(cine.affine), placed)[:, :2]
 
 
 def _to_patient(points: Points, cine: Cine) -> dict[str, Points]:

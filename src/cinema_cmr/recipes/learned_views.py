@@ -25,15 +25,15 @@ def with_learned_views(
 ) -> tuple[Experiment, tuple[View, ...]]:
     """Return the experiment without the views that no study has labels of and the start does not have, and these views.
 
-    Masks and landmarks alone have several views. An experiment of which no view would be left is returned as it is, as
-    is one whose network this does not know.
+    Masks and landmarks alone have several views. A start of another task, as an autoencoder, has learned none of them.
+    An experiment of which no view would be left is returned as it is, as is one whose network this does not know.
     """
     task = experiment.task
     if not isinstance(task, SegmentConfig | LandmarkConfig):
         return experiment, ()
     views = task.views if isinstance(task, SegmentConfig) else tuple(task.grids)
     seen = {view for study in studies for view in _annotated(study, task)}
-    seen |= set() if start is None else set(start.card.grids)
+    seen |= set(start.card.grids) if start is not None and start.card.task == task.task_name else set()
     left = [view for view in views if view in seen]
     network = _network_of(experiment.network, left)
     if not left or network is None or len(left) == len(views):
