@@ -12,6 +12,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.models.baselines import UNet2dConfig
 from cinema_cmr.models.loaded import LoadedModel
+from cinema_cmr.models.mae import CineMA
 from cinema_cmr.models.unetr import ConvUNetRConfig
 from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.tasks.landmark import LandmarkConfig
@@ -25,7 +26,7 @@ def with_learned_views(
 ) -> tuple[Experiment, tuple[View, ...]]:
     """Return the experiment without the views that no study has labels of and the start does not have, and these views.
 
-    Masks and landmarks alone have several views. A start of another task, as an autoencoder, has learned none of them.
+    Masks and landmarks alone have several views. A pre-trained autoencoder as start has seen labels of none of them.
     An experiment of which no view would be left is returned as it is, as is one whose network this does not know.
     """
     task = experiment.task
@@ -33,7 +34,7 @@ def with_learned_views(
         return experiment, ()
     views = task.views if isinstance(task, SegmentConfig) else tuple(task.grids)
     seen = {view for study in studies for view in _annotated(study, task)}
-    seen |= set(start.card.grids) if start is not None and start.card.task == task.task_name else set()
+    seen |= set() if start is None or isinstance(start.model, CineMA) else set(start.card.grids)
     left = [view for view in views if view in seen]
     network = _network_of(experiment.network, left)
     if not left or network is None or len(left) == len(views):
