@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from oracles import annotated, heart
+from oracles import Oracle, annotated, heart, segmenter
 
 from cinema_cmr.bench.benchmark import describe_settings, unavailable_models
 from cinema_cmr.bench.data import BenchDataset
 from cinema_cmr.bench.run import BenchOptions
+from cinema_cmr.core.card import SeenFrames, seen_facts
 from cinema_cmr.data.cases import DatasetCard, Split
+from cinema_cmr.data.seen_frames import hashes_of
 from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.models.loaded import LoadedModel
 
 CARD = DatasetCard(name="hearts", title="Hearts", licence="CC0", citation="", how_to_get="")
 SPLIT = Split(dataset="hearts", parts={"train": ("a",), "validation": ("b",)}, rule="by hand")
@@ -42,6 +45,20 @@ def test_settings_state_how_many_patients_choose_and_their_draw() -> None:
     options = replace(options, choose_by=0)
     _, chosen = describe_settings(options, [replace(dataset, choosing=hearts[:1])], part="test")
     assert "; 1 patients of the validation part, neither" in chosen
+
+
+def test_a_start_that_has_seen_held_out_patients_is_warned_of() -> None:
+    learned, held_out = annotated(heart((9.0,)), "a"), annotated(heart((12.0,)), "b")
+    dataset = BenchDataset(name="h", data=TrainingData(card=CARD, split=SPLIT, train=[learned], val=[held_out]))
+    for study, warned in ((held_out, True), (learned, False)):
+        facts = seen_facts([SeenFrames(learned=hashes_of([study], ["sax"]))])
+        start = LoadedModel(model=Oracle(), card=replace(segmenter().card, training=facts))
+        options = BenchOptions(root=Path(), starts={"start": start})
+        settings = describe_settings(options, [dataset], part="test")
+        assert [text for text in settings if text.startswith("Warning")] == warned * [
+            f"Warning (h, held out): {start.card.name} has learned from 1 of these 1 patients: expect it to do worse on"
+            " new ones."
+        ]
 
 
 def test_a_model_that_needs_a_pre_training_is_unavailable_without_one() -> None:

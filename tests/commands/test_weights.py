@@ -12,6 +12,7 @@ import yaml
 from small_models import scrambled, unetr, unetr_card
 
 from cinema_cmr.cli import main
+from cinema_cmr.core.card import SeenFrames, seen_facts
 from cinema_cmr.disease.model import EMBEDDED_DISEASE_MODEL
 from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
@@ -106,11 +107,14 @@ def test_models_of_one_size_are_averaged_to_one_network(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loaded = load_model(model)
-    other = save_model(tmp_path / "other", scrambled(loaded.model, seed=1), loaded.card)
+    facts = {**loaded.card.training, **seen_facts([SeenFrames(learned=frozenset(["0123456789ab"]))])}
+    other = save_model(tmp_path / "other", scrambled(loaded.model, seed=1), replace(loaded.card, training=facts))
     words = (model, other, "--name", "mean", "--offset", "lv=0.4", "-o", tmp_path / "mean")
     assert call("weights", "average", *words) == 0
     mean = load_model(tmp_path / "mean")
     assert mean.card.logit_offsets == {"lv": 0.4} and len(mean.card.training["members"]) == 2
+    assert mean.card.seen_frames == SeenFrames(learned=frozenset(["0123456789ab"])), "of either, and stated once"
+    assert all("seen" not in facts for facts in mean.card.training["members"].values())
     states = (one.state_dict() for one in (mean.model, load_model(model).model, load_model(other).model))
     for found, first, second in zip(*(state.values() for state in states), strict=True):
         assert torch.allclose(found, (first + second) / 2, atol=2e-3)

@@ -14,6 +14,7 @@ from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy, Split, read_split, write_split
 from cinema_cmr.data.training_set import TrainingData
+from cinema_cmr.datasets.check import check_cases
 from cinema_cmr.datasets.reading import (
     SPLIT_FILE,
     LabelledSource,
@@ -193,3 +194,19 @@ def test_the_split_of_a_run_is_kept_and_another_one_refused(tmp_path: Path) -> N
     write_run_split(SPLIT, tmp_path)
     with pytest.raises(UsageError, match="differs"):
         write_run_split(replace(SPLIT, parts={"train": ("a",)}), tmp_path)
+
+
+def test_images_under_two_names_are_noted_on_both_sides_of_a_split(tmp_path: Path) -> None:
+    for name, number in (("a", 0), ("b", 1), ("d", 0)):
+        write_scan(tmp_path / "scans" / f"{name}.nii.gz", image_of(number))
+        write_scan(tmp_path / "scans" / f"{name}_seg.nii.gz", labels_of(number))
+    split = replace(SPLIT, parts={"train": ("a", "b"), "validation": ("d",)})
+    write_split(split, tmp_path / "given.json")
+    notes: list[str] = []
+    open_training_data(LabelledSource(data=str(tmp_path / "scans"), split=tmp_path / "given.json"), note=notes.append)
+    assert [note.partition(":")[0] for note in notes if "too:" in note] == ["check"]
+    assert any(note.startswith("check: d: its images are those of a too:") for note in notes)
+    dataset, cases = find_cases(str(tmp_path / "scans"))
+    remarks = {one.name: one.remarks for one in check_cases(dataset, cases)}
+    assert any("those of a too" in remark for remark in remarks["d"])
+    assert not any("too:" in remark for name in "ab" for remark in remarks[name])

@@ -9,10 +9,11 @@ import pytest
 from oracles import CPU, Oracle, annotated, cine_of, heart, segmenter
 from stored_hearts import NETWORK
 
-from cinema_cmr.core.card import Grid, ModelCard
+from cinema_cmr.core.card import Grid, ModelCard, SeenFrames, seen_facts
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.external_masks import open_predictions
+from cinema_cmr.data.seen_frames import SeenPatients, hashes_of
 from cinema_cmr.evaluation.evaluate import evaluate, evaluate_masks
 from cinema_cmr.evaluation.record import NotScored
 from cinema_cmr.io.nifti.image import write_mask
@@ -39,6 +40,21 @@ def test_a_model_is_scored_and_studies_without_reference_are_listed() -> None:
     assert record.dataset == "hearts" and record.checks is not None
     with pytest.raises(InputError, match=r"none of 1 studies can be scored for 'oracle': no labels of the short axis"):
         evaluate(ORACLE, studies[2:], CPU)
+
+
+@pytest.mark.medium
+def test_patients_that_the_model_has_seen_are_named_and_warned_of() -> None:
+    studies = [annotated(heart((radius + 5, radius), n_slices=4), f"p{radius:g}") for radius in (10.0, 11.0, 12.0)]
+    learned, chosen = (hashes_of([study], [View.SAX]) for study in studies[:2])
+    card = replace(ORACLE.card, training=seen_facts([SeenFrames(learned=learned, chosen=chosen)]))
+    record = evaluate(replace(ORACLE, card=card), studies, CPU).evaluation
+    assert record.seen == SeenPatients(learned=("p10",), chosen=("p11",))
+    assert record.to_dict()["seen"] == {"learned": ["p10"], "chosen": ["p11"]}
+    assert record.warning.startswith("oracle has learned from 1 of these 3 patients; weights or settings of oracle")
+    new = evaluate(replace(ORACLE, card=card), studies[2:], CPU).evaluation
+    assert new.seen == SeenPatients() and new.warning == ""
+    unknown = evaluate(ORACLE, studies, CPU).evaluation
+    assert unknown.seen is None and unknown.warning == ""
 
 
 def test_an_autoencoder_is_scored_by_what_it_reconstructs() -> None:

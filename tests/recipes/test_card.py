@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from small_runs import data, small
+from small_runs import STUDIES, data, small
 
+from cinema_cmr.core.card import SeenFrames
 from cinema_cmr.core.vocabulary import View
+from cinema_cmr.data.seen_frames import hashes_of
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.card import combined_licence, start_title
 from cinema_cmr.recipes.finetune import finetune
@@ -39,3 +41,14 @@ def test_free_licences_add_nothing_and_equal_ones_stand_once() -> None:
     assert combined_licence({"a": "MIT (synthetic)", "the training data": "CC BY-NC-SA 4.0"}) == "CC BY-NC-SA 4.0"
     assert combined_licence({"a": "MIT (synthetic)", "the training data": "CC0 1.0"}) == "MIT (synthetic)"
     assert combined_licence({"a": "NC", "b": "NC", "the training data": "NC"}) == "NC"
+
+
+def test_a_card_states_the_frames_that_were_learned_from_and_those_of_what_it_was_made_of(tmp_path: Path) -> None:
+    hashes = [hashes_of([study], [View.SAX]) for study in STUDIES]
+    first = finetune(small(), data(), tmp_path / "first").load()
+    assert first.card.seen_frames == SeenFrames(learned=hashes[0] | hashes[1])
+    patient = small().with_train(n_steps=9, validate_every=1, patience=1)
+    second = finetune(patient, data(train=[1], val=[2]), tmp_path / "second", start=first)
+    assert second.card.seen_frames == SeenFrames(learned=hashes[0] | hashes[1], chosen=hashes[2])
+    third = finetune(small(), data(train=[2], val=[0]), tmp_path / "third", teacher=second.load())
+    assert third.card.seen_frames == SeenFrames(learned=frozenset().union(*hashes))

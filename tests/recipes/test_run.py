@@ -92,3 +92,15 @@ def test_patience_without_held_out_studies_is_refused_before_anything_is_written
     with pytest.raises(UsageError, match="patience without held-out studies"):
         prepare_run(patient, data(val=[]), tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_start_that_has_seen_the_held_out_patients_is_noted(tmp_path: Path) -> None:
+    start = prepare_run(small(), data(), tmp_path / "first").execute().load()
+    notes: list[str] = []
+    prepare_run(small(), data(train=[0], val=[1, 2]), tmp_path / "second", start=start, note=notes.append)
+    assert notes == [
+        "held out: the start small has learned from 1 of these 2 patients: expect it to do worse on new ones"
+    ]
+    notes.clear()
+    prepare_run(small(), data(train=[0]), tmp_path / "third", start=start, note=notes.append)
+    assert notes == []

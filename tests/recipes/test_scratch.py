@@ -14,6 +14,7 @@ from small_runs import CARD, small, small_unetr
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.data.cases import Split
+from cinema_cmr.data.seen_frames import SeenPatients
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.loaded import LoadedModel
@@ -72,6 +73,7 @@ def test_both_runs_differ_in_their_first_weights_alone(tmp_path: Path, start: Lo
     )
     assert [row.patient for row in gain.patients] == ["p2", "p3"]
     assert gain.verdict.code == "inconclusive" and gain.comparison.n_patients == 2
+    assert gain.seen == SeenPatients() and gain.warning == ""
 
 
 @pytest.mark.medium
@@ -83,6 +85,7 @@ def test_folds_pool_all_patients_and_go_on_where_they_were(tmp_path: Path, start
     runs = [f"folds/{n}/{run}" for n in (1, 2) for run in ("start", "scratch")]
     assert list(dict.fromkeys(name for name, _ in reports)) == runs
     assert sorted(row.patient for row in gain.patients) == ["p0", "p1", "p2", "p3"]
+    assert gain.warning.startswith("small has learned from 2 of these 4 patients"), "the start's own two are folds too"
     assert gain.compared_on == "2-fold cross-validation"
     reports.clear()
     again = compare_with_scratch(small(), data(), tmp_path, **call)

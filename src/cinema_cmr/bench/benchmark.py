@@ -11,12 +11,14 @@ from cinema_cmr.bench.run import PRESETS, BenchOptions, BenchRun
 from cinema_cmr.bench.suite import Outcome, RunKey, run_all
 from cinema_cmr.bench.table import absent_row, bench_results, rows_of
 from cinema_cmr.bench.tasks import BenchTask
+from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.seen_frames import patients_seen
 from cinema_cmr.data.store import write_study
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.weights import load_model
+from cinema_cmr.models.weights import load_model, model_card
 from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 from cinema_cmr.recipes.presets import STEPS, smoke_pretraining
 from cinema_cmr.recipes.pretrain import pretrain, stored_data
@@ -75,7 +77,9 @@ def run_benchmark(
             runs.setdefault(key, run)
     outcomes = run_all(list(runs), lambda key: runs[key].run_or_keep(key, note=note, report=report), note=note)
     rows = _rows(tasks, plans, outcomes, range(n_seeds), read)
+    shipped = {task.recipes["shipped"] for task in tasks if "shipped" in models and "shipped" in task.recipes}
     settings = describe_settings(options, datasets, part=part)
+    settings += [text for name in sorted(shipped) for text in _seen_by(model_card(name), datasets)]
     results = bench_results(rows, settings=settings, preset=options.preset or "whole")
     return results, [outcome.exit_code for outcome in outcomes.values() if outcome.record is None]
 
@@ -98,6 +102,7 @@ def describe_settings(options: BenchOptions, datasets: Sequence[BenchDataset], *
     starts = {**({} if options.start is None else {"cinema": options.start}), **options.starts}
     for name, start in starts.items():
         sentences.append(f"{name} starts from {start.card.name} ({start.card.weights_sha256[:12]}).")
+        sentences += _seen_by(start.card, datasets)
     if options.preset is not None:
         sentences.append(PRESETS[options.preset])
     if options.steps is not None:
@@ -109,6 +114,13 @@ def describe_settings(options: BenchOptions, datasets: Sequence[BenchDataset], *
             f" {_describe_choosing(options, datasets)}, neither trained on nor scored, choose them."
         )
     return sentences
+
+
+def _seen_by(card: ModelCard, datasets: Sequence[BenchDataset]) -> list[str]:
+    """Return a sentence for each dataset of whose held-out patients a model has seen some."""
+    seen = ((its, patients_seen(card, its.data.val)) for its in datasets)
+    said = [(its.name, one.sentence(card.name, _n_patients(its.data.val))) for its, one in seen if one is not None]
+    return [f"Warning ({name}, held out): {text}." for name, text in said if text]
 
 
 def _describe_choosing(options: BenchOptions, datasets: Sequence[BenchDataset]) -> str:

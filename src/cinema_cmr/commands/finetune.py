@@ -143,7 +143,8 @@ def _compare(
         )
     write_text(folder / "gain.json", json_text(gain), overwrite=True)
     write_text(folder / "gain.html", gain_page(gain), overwrite=True)
-    return {"gain": gain.verdict.text, "page": str(folder / "gain.html")}
+    warning = {"warning": gain.warning} if gain.warning else {}
+    return {"gain": gain.verdict.text, **warning, "page": str(folder / "gain.html")}
 
 
 def _progress_text(progress: Progress) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, View
 
-__all__ = ["TTA_CHOICES", "Grid", "ModelCard", "OutputKind", "TaskName", "check_tta"]
+__all__ = ["TTA_CHOICES", "Grid", "ModelCard", "OutputKind", "SeenFrames", "TaskName", "check_tta", "seen_facts"]
 
 TaskName = str
 """Name of a task in `tasks.registry`."""
@@ -88,6 +88,30 @@ def _is_distance(mm: float) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeenFrames:
+    """Hashes, as `data.seen_frames` makes them, of the labelled frames that a model's weights depend on."""
+
+    learned: frozenset[str] = frozenset()
+    """Frames of the studies that it, its start or its teachers were trained on."""
+    chosen: frozenset[str] = frozenset()
+    """Frames of the studies on whose scores its weights or settings were chosen."""
+
+
+_SEEN = "seen"
+"""Key of the seen frames in a card's training facts."""
+
+
+def seen_facts(parts: Iterable[SeenFrames | None]) -> dict[str, dict[str, str]]:
+    """Return the entry of a card's training facts for all of these together; empty where none states any."""
+    stated = [part for part in parts if part is not None]
+    if not stated:
+        return {}
+    learned = frozenset[str]().union(*(part.learned for part in stated))
+    chosen = frozenset[str]().union(*(part.chosen for part in stated))
+    return {_SEEN: {"learned": " ".join(sorted(learned)), "chosen": " ".join(sorted(chosen - learned))}}
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelCard:
     """Description of a model: with its weights, enough to predict. Stored as card.json beside them."""
 
@@ -155,6 +179,14 @@ class ModelCard:
         if self.task == "landmark" and self.architecture == "conv_vit":
             return "coordinates"
         return _OUTPUT_KINDS.get(self.task, "numbers")
+
+    @property
+    def seen_frames(self) -> SeenFrames | None:
+        """Labelled frames that the weights depend on; None for a card that does not state them."""
+        stated = self.training.get(_SEEN)
+        if stated is None:
+            return None
+        return SeenFrames(learned=frozenset(stated["learned"].split()), chosen=frozenset(stated["chosen"].split()))
 
     def check_task(self, *names: TaskName) -> None:
         """Raise `WeightsError` if the model was trained for a task other than these."""

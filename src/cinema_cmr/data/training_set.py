@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.data.cases import AnnotatedStudy, DatasetCard, Split
 from cinema_cmr.data.store import StoredStudy
@@ -34,8 +35,8 @@ class TrainingData(Generic[StudyT]):
     """Options that open the data again, as they were given; empty if it was made in memory."""
     times: Sequence[int] = ()
     """Times that each training study is used in an epoch; empty for once."""
-    teachers: Mapping[str, str] = field(default_factory=dict)
-    """Models whose predictions are learned from -> their licence."""
+    teachers: tuple[ModelCard, ...] = ()
+    """Cards of the models whose predictions are learned from."""
 
     def __post_init__(self) -> None:
         if not self.train:

@@ -12,6 +12,7 @@ from typing import Literal
 from cinema_cmr.core.errors import CinemaError, MissingFileError, as_cinema_error
 from cinema_cmr.data.cases import AnnotatedStudy, Case
 from cinema_cmr.data.label_check import LabelSummary, label_remarks, summarise_labels
+from cinema_cmr.data.seen_frames import RepeatedImages
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.files.regular import open_regular
 from cinema_cmr.io.walk import paths_below
@@ -34,7 +35,7 @@ class CheckResult:
     labels: tuple[LabelSummary, ...] = ()
     """Contents of the label maps, by view; empty if there are none, or they were not opened."""
     remarks: tuple[str, ...] = ()
-    """Reasons to look at the label maps."""
+    """Reasons to look at the label maps and the images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,7 @@ def check_cases(dataset: Dataset, cases: Sequence[Case], *, open_files: bool = T
 
     A missing file of the layout makes a case missing, any other error broken.
     """
+    repeated = RepeatedImages()
     for case in cases:
         try:
             annotated = _check(dataset, case, open_files)
@@ -67,7 +69,7 @@ def check_cases(dataset: Dataset, cases: Sequence[Case], *, open_files: bool = T
         except Exception as error:  # an unforeseen error in one case must not hide the others
             yield CheckResult(name=case.name, status="broken", reason=str(as_cinema_error(error)))
         else:
-            yield _found(case, annotated)
+            yield _found(case, annotated, repeated)
 
 
 def summarise_checks(dataset: Dataset, cases: Sequence[Case], results: Iterable[CheckResult]) -> CheckSummary:
@@ -98,11 +100,12 @@ def check_downloads(dataset: Dataset, root: Path) -> Iterator[CheckResult]:
             yield CheckResult(name=name, status="found" if matches else "broken", reason=reason)
 
 
-def _found(case: Case, annotated: AnnotatedStudy | None) -> CheckResult:
+def _found(case: Case, annotated: AnnotatedStudy | None, repeated: RepeatedImages) -> CheckResult:
     if annotated is None:
         return CheckResult(name=case.name, status="found")
     summaries = summarise_labels(annotated)
-    return CheckResult(name=case.name, status="found", labels=summaries, remarks=label_remarks(summaries))
+    remarks = tuple(filter(None, (*label_remarks(summaries), repeated.remark(annotated))))
+    return CheckResult(name=case.name, status="found", labels=summaries, remarks=remarks)
 
 
 def _check(dataset: Dataset, case: Case, open_files: bool) -> AnnotatedStudy | None:

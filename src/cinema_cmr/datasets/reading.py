@@ -9,6 +9,7 @@ from pathlib import Path
 from cinema_cmr.core.errors import CinemaError, InputError, UsageError
 from cinema_cmr.data.cases import AnnotatedStudy, Case, Split, read_split, subset_patients, write_split
 from cinema_cmr.data.label_check import label_remarks, summarise_labels
+from cinema_cmr.data.seen_frames import RepeatedImages
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.dataset import Dataset
 from cinema_cmr.datasets.label_statement import LABELS_FILE, LabelStatement, read_label_statement
@@ -78,8 +79,10 @@ def open_training_data(
         groups = {case.patient: str(case.facts.get("group", "all")) for case in cases if case.patient in patients}
         patients = tuple(subset_patients(groups, n=source.n_train, seed=source.seed))
 
+    repeated = RepeatedImages()
+
     def read(chosen: Sequence[str]) -> list[AnnotatedStudy]:
-        return read_patients(dataset, cases, chosen, note=note, labelled_only=source.labelled_only)
+        return read_patients(dataset, cases, chosen, note=note, labelled_only=source.labelled_only, repeated=repeated)
 
     data = TrainingData(
         card=dataset.card,
@@ -190,8 +193,13 @@ def read_cases(
     *,
     note: Note = ignore_note,
     labelled_only: bool = True,
+    repeated: RepeatedImages | None = None,
 ) -> Iterator[AnnotatedStudy]:
-    """Yield the studies of these patients; `note` receives a message for each one that is left out."""
+    """Yield the studies of these patients; `note` receives what may be wrong with each, or why it is left out.
+
+    `repeated`: the images of the studies that were read before these.
+    """
+    repeated = repeated or RepeatedImages()
     for case in cases:
         if case.patient not in patients:
             continue
@@ -201,7 +209,7 @@ def read_cases(
             note(f"left out: {case.name}: {error}")
             continue
         if annotated.labels or annotated.landmarks or not labelled_only:
-            for remark in label_remarks(summarise_labels(annotated)):
+            for remark in filter(None, (*label_remarks(summarise_labels(annotated)), repeated.remark(annotated))):
                 note(f"check: {case.name}: {remark}")
             yield annotated
         else:
@@ -215,9 +223,10 @@ def read_patients(
     *,
     note: Note = ignore_note,
     labelled_only: bool = True,
+    repeated: RepeatedImages | None = None,
 ) -> list[AnnotatedStudy]:
     """Return all studies of these patients in their order, chosen as by `read_cases`."""
-    studies = read_cases(dataset, cases, patients, note=note, labelled_only=labelled_only)
+    studies = read_cases(dataset, cases, patients, note=note, labelled_only=labelled_only, repeated=repeated)
     order = {patient: place for place, patient in enumerate(patients)}
     return sorted(studies, key=lambda annotated: order[annotated.patient])
 

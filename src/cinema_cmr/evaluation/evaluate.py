@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.errors import InputError, MissingFileError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.external_masks import Predictions
+from cinema_cmr.data.seen_frames import patients_seen
 from cinema_cmr.evaluation.record import Evaluated, Evaluation, NotScored, check_flags, subgroup_summaries
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.loaded import LoadedModel
@@ -62,7 +63,8 @@ def evaluate(
         dataset=dataset,
         part=part,
     )
-    return _collect(studies, outcome, evaluator.summarise, report, about)
+    scored = _collect(studies, outcome, evaluator.summarise, report, about)
+    return replace(scored, evaluation=replace(scored.evaluation, seen=patients_seen(card, scored.studies)))
 
 
 def evaluate_masks(

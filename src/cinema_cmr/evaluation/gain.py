@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cinema_cmr.data.seen_frames import SeenPatients
 from cinema_cmr.evaluation.compare import (
     MIN_PATIENTS,
     Comparison,
@@ -88,6 +89,13 @@ class Gain(ComparedRuns):
     verdict: Verdict
     comparison: Comparison
     patients: tuple[PatientPair, ...]
+    seen: SeenPatients | None = None
+    """Compared patients that the start has seen before; None if it does not state its frames."""
+
+    @property
+    def warning(self) -> str:
+        """Why the gain is no estimate for new patients; empty if nothing is known against it."""
+        return "" if self.seen is None else self.seen.sentence(self.start.name, len(self.patients))
 
 
 def compare_starts(start: Sequence[Result], scratch: Sequence[Result], task: TaskType, runs: ComparedRuns) -> Gain:

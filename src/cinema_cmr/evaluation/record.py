@@ -9,6 +9,7 @@ from pathlib import Path
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.results import Flag
 from cinema_cmr.core.serialise import Json, from_result, json_values
+from cinema_cmr.data.seen_frames import SeenPatients
 from cinema_cmr.evaluation.compare import Comparison, compare
 from cinema_cmr.files.text import read_json
 from cinema_cmr.score.detection import proportion_interval
@@ -108,9 +109,16 @@ class Evaluation(Evaluated):
     """None for a task without masks."""
     results: tuple[Result, ...]
     not_scored: tuple[NotScored, ...] = ()
+    seen: SeenPatients | None = None
+    """Scored patients that the model has seen before; None if it does not state its frames."""
     against: Comparison | None = None
     """This evaluation minus another of the same patients."""
     published: tuple[BesidePublished, ...] = ()
+
+    @property
+    def warning(self) -> str:
+        """Why the scores are no estimate for new patients; empty if nothing is known against it."""
+        return "" if self.seen is None else self.seen.sentence(self.model, self.summary.n_patients)
 
     def to_dict(self) -> dict[str, Json]:
         """Return JSON values, the summary's fields at the top level, results as `patients`; masks are left out."""

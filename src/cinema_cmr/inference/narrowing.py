@@ -33,7 +33,7 @@ __all__ = ["NarrowedModel", "narrow_model"]
 
 _EVERY = 4
 """One image in so many is kept from the fit, to compare the two networks."""
-_KEPT_FACTS = ("data", "citation", "data_sha256", "split_sha256", "planes")
+_KEPT_FACTS = ("data", "citation", "data_sha256", "split_sha256", "planes", "seen")
 """Facts of the wide network's training that hold for the narrow one."""
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from cinema_cmr.core.card import ModelCard, TaskName
+from cinema_cmr.core.card import ModelCard, TaskName, seen_facts
 from cinema_cmr.core.errors import UsageError, WeightsError
 from cinema_cmr.models.cards import CARD_FILE, Precision, embedded_folder, embedded_names, read_card, split_pin
 from cinema_cmr.models.published.hub import fetch, find
@@ -233,7 +233,13 @@ def _joined_training(cards: Mapping[str, ModelCard]) -> dict[str, object]:
     """Training facts that all members share, and those of each member."""
     first, *others = [card.training for card in cards.values()]
     shared = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
-    return {**shared, "members": {key: {**card.training, "sha256": card.weights_sha256} for key, card in cards.items()}}
+    seen = seen_facts(card.seen_frames for card in cards.values())
+    members = {
+        key: {name: value for name, value in card.training.items() if name not in seen}
+        | {"sha256": card.weights_sha256}
+        for key, card in cards.items()
+    }
+    return {**shared, **seen, "members": members}
 
 
 def verify_weights(source: Path | str) -> list[Check]:

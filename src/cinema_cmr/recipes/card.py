@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
-from cinema_cmr.core.card import ModelCard
+from cinema_cmr.core.card import ModelCard, SeenFrames, seen_facts
 from cinema_cmr.core.plugins import plugin_source
-from cinema_cmr.core.serialise import Json
+from cinema_cmr.core.serialise import Json, json_values
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.seen_frames import hashes_of
 from cinema_cmr.data.training_set import AnyTrainingData
 from cinema_cmr.engine.train_config import TrainConfig
 from cinema_cmr.engine.trainer import Progress
@@ -36,6 +38,7 @@ def create_card(
     `fields` are the task's; `end`: the progress at the last validation, None if there was none.
     """
     validation = None if end is None else end.scores_of_weights
+    before = (*(() if start is None else (start.card,)), *data.teachers)
     return ModelCard(
         name=experiment.model_name or experiment.name,
         task=fields.task,
@@ -52,6 +55,7 @@ def create_card(
             "validation": _scores(validation),
             **_not_drawn(validation),
             **_early_stopping(experiment.train, data, end),
+            **_seen(fields, data, end, before),
             **fields.training,
         },
         requires=tuple(filter(None, [plugin_source("architectures", experiment.architecture)])),
@@ -59,8 +63,7 @@ def create_card(
         description=experiment.description,
         licence=combined_licence(
             {
-                **({start.card.name: start.card.licence} if start is not None else {}),
-                **data.teachers,
+                **{card.name: card.licence for card in before},
                 "the training data": data.card.derived_licence or data.card.licence,
             }
         ),
@@ -117,6 +120,18 @@ def _early_stopping(config: TrainConfig, data: AnyTrainingData, end: Progress | 
             "most_steps": config.n_steps,
         },
     }
+
+
+def _seen(
+    fields: CardFields, data: AnyTrainingData, end: Progress | None, before: Sequence[ModelCard]
+) -> dict[str, Json]:
+    """Return the hashes of the labelled frames that the weights depend on; of a store of images, those of its start."""
+    learned, chosen = (
+        hashes_of((study for study in studies if isinstance(study, AnnotatedStudy)), fields.grids)
+        for studies in (data.train, data.val if end is not None and end.best is not None else ())
+    )
+    own = SeenFrames(learned=learned, chosen=chosen) if learned else None
+    return json_values(seen_facts([own, *(card.seen_frames for card in before)]))
 
 
 def start_title(start: LoadedModel | None) -> str:

@@ -69,8 +69,7 @@ def pretrain(
     elif config.lessons is None:
         data = with_views(data, config)
     if config.lessons is not None and config.lessons.teachers:
-        cards = [model_card(name) for name in config.lessons.teachers]
-        data = replace(data, teachers={card.name: card.licence for card in cards})
+        data = replace(data, teachers=tuple(map(model_card, config.lessons.teachers)))
     if experiment.train.is_sharded:
         _check_sharded(data, config)
     run = prepare_run(experiment, data, folder, start=start, command=command or chosen.command("pretrain", folder))

@@ -11,6 +11,8 @@ from typing import Any
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import view_list
+from cinema_cmr.data.cases import AnnotatedStudy
+from cinema_cmr.data.seen_frames import patients_seen
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.reading import Note, ignore_note
 from cinema_cmr.engine.early_stopping import BestValidation, check_early_stopping
@@ -127,9 +129,9 @@ def prepare_run(
 
     `start`: the model to start from; None for the experiment's own. `command`: for the record in config.yaml. `note`
     receives that the run has the start's sizes and structures, which views neither a study nor the start has, that a
-    start has seen pixels of another size, and how many studies the task can learn nothing from. Raises `InputError` if
-    these are all training studies, `UsageError` for patience without held-out studies, and the errors of
-    `recipes.start.first_network`.
+    start has seen pixels of another size or held-out patients, and how many studies the task can learn nothing from.
+    Raises `InputError` if these are all training studies, `UsageError` for patience without held-out studies, and the
+    errors of `recipes.start.first_network`.
     """
     name = start if start is not None else experiment.start
     loaded = load_model(name) if isinstance(name, str) else name
@@ -143,6 +145,8 @@ def prepare_run(
     if unseen:
         note(f"no training study has labels of the {view_list(unseen, 'or')} view: the model does not have it")
     if said := other_pixels(resolved, loaded):
+        note(said)
+    if loaded is not None and (said := _seen_by(loaded.card, data.val)):
         note(said)
     task = create_task(resolved.task, first_network(resolved, loaded), data.train)
     taught = [[*task.examples(study)] for study in data.train]
@@ -170,6 +174,15 @@ def prepare_run(
         val=val,
         command=command,
     )
+
+
+def _seen_by(card: ModelCard, held_out: Sequence[Any]) -> str:
+    """Say how many of the held-out patients a start has seen; empty for none, and where it cannot be said."""
+    labelled = [study for study in held_out if isinstance(study, AnnotatedStudy)]
+    seen = patients_seen(card, labelled)
+    n_patients = len({study.patient for study in labelled})
+    sentence = "" if seen is None else seen.sentence(f"the start {card.name}", n_patients)
+    return f"held out: {sentence}" if sentence else ""
 
 
 def _note_left_out(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.data.cases import AnnotatedStudy, Split, subset_patients
+from cinema_cmr.data.seen_frames import SeenPatients, patients_seen
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.evaluation.evaluate import evaluate
@@ -69,7 +70,13 @@ def compare_with_scratch(
         seed=experiment.train.seed,
         compared_on=f"{n_folds}-fold cross-validation" if n_folds else "the validation part",
     )
-    return compare_starts(*results, task_type(name), compared)
+    return replace(compare_starts(*results, task_type(name), compared), seen=_seen_by(start, results[0], data))
+
+
+def _seen_by(start: LoadedModel, results: Sequence[Result], data: Labelled) -> SeenPatients | None:
+    """Return which of the compared patients the start has seen."""
+    compared = {result.patient for result in results}
+    return patients_seen(start.card, [study for study in (*data.train, *data.val) if study.patient in compared])
 
 
 def check_comparable(experiment: Experiment) -> None:

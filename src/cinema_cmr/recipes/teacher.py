@@ -95,7 +95,7 @@ def with_teacher(
         studies.append(_taught(study, config, segmenter, folder / SOFT_LABELS_FOLDER))
         if done % _NOTE_EVERY == 0 or done == len(data.train):
             note(f"teacher's labels: {done} of {len(data.train)} studies")
-    return replace(data, train=studies, teachers={segmenter.card.name: segmenter.card.licence})
+    return replace(data, train=studies, teachers=(segmenter.card,))
 
 
 def _can_teach(card: ModelCard, config: SegmentConfig) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from cinema_cmr.data.seen_frames import SeenPatients
 from cinema_cmr.evaluation.gain import ComparedRuns, Gain, StartFacts, compare_starts
 from cinema_cmr.report.evaluation.gain import gain_page
 from cinema_cmr.tasks.registry import task_type
@@ -59,3 +60,10 @@ def test_folds_are_said_to_share_their_data() -> None:
     said = "somewhat too narrow"
     assert said in gain_page(gain(8, 0.1, runs=replace(RUNS, compared_on="4-fold cross-validation")))
     assert said not in gain_page(gain(8, 0.1))
+
+
+def test_a_start_that_has_seen_the_compared_patients_is_warned_of() -> None:
+    page = gain_page(replace(gain(8, 0.1), seen=SeenPatients(learned=("patient 1", "patient 2"))))
+    said = "Cinema-small has learned from 2 of these 8 patients: expect it to do worse on new ones."
+    assert said.lower() in page.lower() and "note warning" in page and "note fine" in page
+    assert "expect it" not in gain_page(gain(8, 0.1))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from oracles import CPU, Oracle, annotated, heart, segmenter
 
+from cinema_cmr.data.seen_frames import SeenPatients
 from cinema_cmr.evaluation.compare import compare
 from cinema_cmr.evaluation.evaluate import Scored, evaluate
 from cinema_cmr.evaluation.record import Evaluation
@@ -56,6 +57,14 @@ def test_a_comparison_has_its_table(scored: Scored) -> None:
     against = compare(results, results, task_type("segment"), names=("oracle", "other"))
     page = evaluation_page(replace(scored.evaluation, against=against))
     assert "p (Holm)" in page and "other" in page and "p (Holm)" not in page_of(scored)
+
+
+@pytest.mark.medium
+def test_patients_that_the_model_has_seen_are_warned_of_first(scored: Scored) -> None:
+    seen = replace(scored.evaluation, seen=SeenPatients(chosen=("patient 10.0",)))
+    page = evaluation_page(seen)
+    said = "Weights or settings of oracle were chosen on 1 of these 3 patients: expect it to do worse on new ones."
+    assert page.index(said) < page.index('id="numbers"') and said not in page_of(scored)
 
 
 def test_a_task_without_masks_has_a_page_too() -> None:

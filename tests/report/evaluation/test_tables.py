@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
+from cinema_cmr.data.seen_frames import SeenPatients
 from cinema_cmr.evaluation.record import Evaluation, NotScored
 from cinema_cmr.report.evaluation.tables import evaluation_tables, evaluation_text, result_line, results_csv
 from cinema_cmr.score.statistics import Interval
@@ -48,6 +49,15 @@ def test_the_terminal_shows_what_was_not_scored() -> None:
     assert "not scored: 1 of 4 studies (1 without a mask)" in text
     assert "  not drawn, not scored: myo" in text
     assert "Not drawn in the reference, and not scored: myo." in evaluation_tables(masks(0.9))
+
+
+def test_patients_that_the_model_has_seen_are_warned_of_where_its_numbers_stand() -> None:
+    seen = replace(masks(0.9), seen=SeenPatients(learned=("a", "b")))
+    said = "m has learned from 2 of these 3 patients: expect it to do worse on new ones"
+    assert f"  warning: {said}\n" in evaluation_text(seen) + "\n"
+    assert f"**{said}.**" in evaluation_tables(seen)
+    for unseen in (replace(masks(0.9), seen=SeenPatients()), masks(0.9)):
+        assert "expect it" not in evaluation_text(unseen) + evaluation_tables(unseen)
 
 
 def test_each_subgroup_has_its_own_tables() -> None:

@@ -54,6 +54,7 @@ def evaluation_tables(evaluation: Evaluation) -> str:
     summary = evaluation.summary
     title = f"# {_title(evaluation)} on {summary.n_patients} patients"
     parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n).", _tables(summary)]
+    parts += [f"**{evaluation.warning}.**"] * bool(evaluation.warning)
     parts += [f"Not drawn in the reference, and not scored: {', '.join(_undrawn(summary))}."] * bool(_undrawn(summary))
     parts += _more(evaluation)
     for name, its in evaluation.subgroups.items():
@@ -76,6 +77,8 @@ def evaluation_text(evaluation: Evaluation) -> str:
         lines.append(f"  {name:<28} scan-rescan variation, %: {', '.join(which)}")
     if _undrawn(summary):
         lines.append(f"  not drawn, not scored: {', '.join(_undrawn(summary))}")
+    if evaluation.warning:
+        lines.append(f"  warning: {evaluation.warning}")
     if evaluation.not_scored:
         lines.append(f"  not scored: {_count_not_scored(evaluation)}")
     return "\n".join(lines)
