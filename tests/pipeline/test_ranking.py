@@ -14,12 +14,12 @@ from cinema_cmr.pipeline.ranking import rank
 
 @pytest.fixture(scope="module")
 def hearts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Four large hearts and two small ones."""
+    """Three large hearts and a small one."""
     folder = tmp_path_factory.mktemp("hearts")
     paths = []
-    for number, radius in enumerate((20.0, 20.5, 21.0, 21.5, 8.0, 8.5)):
+    for number, radius in enumerate((20.0, 20.5, 21.0, 8.0)):
         path = folder / f"p{number}_sax.nii.gz"
-        write_cine(cine_of(heart((radius, 0.7 * radius), n_slices=5)), path)
+        write_cine(cine_of(heart((radius, 0.7 * radius), n_slices=3)), path)
         paths.append(path)
     return paths
 
@@ -27,8 +27,8 @@ def hearts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.mark.medium
 def test_every_study_has_a_place_and_the_order_for_few_begins_it(hearts: list[Path]) -> None:
     order = rank(hearts)
-    assert [one.rank for one in order] == [1, 2, 3, 4, 5, 6]
-    assert {one.name for one in order} == {f"p{number}_sax" for number in range(6)}
+    assert [one.rank for one in order] == [1, 2, 3, 4]
+    assert {one.name for one in order} == {f"p{number}_sax" for number in range(4)}
     assert all(one.confidence is not None and 0 <= one.confidence <= 1 for one in order)
     assert sum(one.gain for one in order) == pytest.approx(1)
     assert rank(hearts, n=2) == order[:2]
@@ -37,9 +37,9 @@ def test_every_study_has_a_place_and_the_order_for_few_begins_it(hearts: list[Pa
 @pytest.mark.medium
 def test_labelled_studies_stand_for_theirs(hearts: list[Path]) -> None:
     first = rank(hearts, model=None)[0]
-    assert first.confidence is None and first.name in {f"p{number}_sax" for number in range(4)}
+    assert first.confidence is None and first.name in {f"p{number}_sax" for number in range(3)}
     others = rank(hearts[1:], model=None, labelled=hearts[:1])
-    assert others[0].name in {"p4_sax", "p5_sax"} and len(others) == 5
+    assert others[0].name == "p3_sax" and len(others) == 3
 
 
 def test_what_cannot_be_judged_is_named_and_the_others_are_ordered(hearts: list[Path], tmp_path: Path) -> None:

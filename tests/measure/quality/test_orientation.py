@@ -215,14 +215,14 @@ def test_an_rv_that_turns_towards_the_front_is_that_of_a_mirrored_heart(flip: bo
 def test_the_rv_of_real_hearts_turns_one_way(real_data: Path) -> None:
     """ACDC's files state no orientation, but the same hand in all."""
     mirrored = []
-    for number in range(1, 101, 5):
+    for number in range(1, 101, 10):
         cine, labels, _ = acdc_patient(real_data, number)
         for left in (-1.0, 1.0):
             axes = STANDARD_AXES * np.array([[left], [1], [1]])
             oriented = cine_of(cine.shape, cine.spacing_mm, axes=axes, oriented=True)
             mirrored.append(heart_mirrored(context_of(oriented, labels)) is not None)
     found = np.array(mirrored).reshape(-1, 2).sum(axis=0)
-    assert found.min() == 0 and found.max() >= 10
+    assert found.min() == 0 and found.max() >= 5
 
 
 @pytest.mark.slow
