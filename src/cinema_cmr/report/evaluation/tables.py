@@ -18,6 +18,7 @@ from cinema_cmr.report.evaluation.rows import (
     summary_tables,
 )
 from cinema_cmr.report.markdown import interval_text, limits_text, markdown_table, number_text
+from cinema_cmr.report.wording import sentence
 from cinema_cmr.score.statistics import Interval
 from cinema_cmr.tasks.result import Result, Summary
 
@@ -53,8 +54,9 @@ def evaluation_tables(evaluation: Evaluation) -> str:
     """Return `tables.md` of an evaluation."""
     summary = evaluation.summary
     title = f"# {_title(evaluation)} on {summary.n_patients} patients"
-    parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n).", _tables(summary)]
-    parts += [f"**{evaluation.warning}.**"] * bool(evaluation.warning)
+    parts = [title, "For research use only. Means over patients (95 % bootstrap interval; n)."]
+    parts += [f"**{sentence(evaluation.warning)}.**"] * bool(evaluation.warning)
+    parts.append(_tables(summary))
     parts += [f"Not drawn in the reference, and not scored: {', '.join(_undrawn(summary))}."] * bool(_undrawn(summary))
     parts += _more(evaluation)
     for name, its in evaluation.subgroups.items():
