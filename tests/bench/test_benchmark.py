@@ -56,8 +56,8 @@ def test_a_start_that_has_seen_held_out_patients_is_warned_of() -> None:
         options = BenchOptions(root=Path(), starts={"start": start})
         settings = describe_settings(options, [dataset], part="test")
         assert [text for text in settings if text.startswith("Warning")] == warned * [
-            f"Warning (h, held out): {start.card.name} has learned from 1 of these 1 patients: expect it to do worse on"
-            " new ones."
+            f"Warning (h, held out): of the 1 patient here {start.card.name} has learned from 1: expect it to do worse"
+            " on new ones."
         ]
 
 

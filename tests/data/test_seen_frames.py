@@ -85,20 +85,21 @@ def test_facts_of_several_models_are_joined_and_what_was_learned_is_not_listed_a
 @pytest.mark.parametrize(
     ("seen", "facts"),
     [
-        (SeenPatients(learned=("a", "b")), "M has learned from 2 of these 9 patients"),
-        (SeenPatients(chosen=("c",)), "weights or settings of M were chosen on 1 of these 9 patients"),
+        (SeenPatients(learned=("a", "b")), "M has learned from 2"),
+        (SeenPatients(chosen=("c",)), "weights or settings of M were chosen on 1"),
         (
             SeenPatients(learned=("a",), chosen=("c",)),
-            "M has learned from 1 of these 9 patients; weights or settings of M were chosen on 1 of them",
+            "M has learned from 1, and its weights or settings were chosen on 1",
         ),
     ],
 )
 def test_what_is_said_of_it(seen: SeenPatients, facts: str) -> None:
-    assert seen.sentence("M", 9) == f"{facts}: expect it to do worse on new ones"
+    assert seen.sentence("M", 9) == f"of the 9 patients here {facts}: expect it to do worse on new ones"
 
 
 def test_of_new_patients_nothing_is_said() -> None:
     assert SeenPatients().sentence("M", 9) == ""
+    assert SeenPatients(learned=("a",)).sentence("M", 1).startswith("of the 1 patient here M")
 
 
 def test_a_patient_with_the_images_of_an_earlier_one_is_remarked() -> None:

@@ -50,7 +50,7 @@ def test_patients_that_the_model_has_seen_are_named_and_warned_of() -> None:
     record = evaluate(replace(ORACLE, card=card), studies, CPU).evaluation
     assert record.seen == SeenPatients(learned=("p10",), chosen=("p11",))
     assert record.to_dict()["seen"] == {"learned": ["p10"], "chosen": ["p11"]}
-    assert record.warning.startswith("oracle has learned from 1 of these 3 patients; weights or settings of oracle")
+    assert record.warning.startswith("of the 3 patients here oracle has learned from 1, and its weights or settings")
     new = evaluate(replace(ORACLE, card=card), studies[2:], CPU).evaluation
     assert new.seen == SeenPatients() and new.warning == ""
     unknown = evaluate(ORACLE, studies, CPU).evaluation

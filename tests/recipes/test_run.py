@@ -99,7 +99,7 @@ def test_a_start_that_has_seen_the_held_out_patients_is_noted(tmp_path: Path) ->
     notes: list[str] = []
     prepare_run(small(), data(train=[0], val=[1, 2]), tmp_path / "second", start=start, note=notes.append)
     assert notes == [
-        "held out: the start small has learned from 1 of these 2 patients: expect it to do worse on new ones"
+        "held out: of the 2 patients here the start small has learned from 1: expect it to do worse on new ones"
     ]
     notes.clear()
     prepare_run(small(), data(train=[0]), tmp_path / "third", start=start, note=notes.append)

@@ -85,7 +85,7 @@ def test_folds_pool_all_patients_and_go_on_where_they_were(tmp_path: Path, start
     runs = [f"folds/{n}/{run}" for n in (1, 2) for run in ("start", "scratch")]
     assert list(dict.fromkeys(name for name, _ in reports)) == runs
     assert sorted(row.patient for row in gain.patients) == ["p0", "p1", "p2", "p3"]
-    assert gain.warning.startswith("small has learned from 2 of these 4 patients"), "the start's own two are folds too"
+    assert gain.warning.startswith("of the 4 patients here small has learned from 2"), "the folds hold these out too"
     assert gain.compared_on == "2-fold cross-validation"
     reports.clear()
     again = compare_with_scratch(small(), data(), tmp_path, **call)

@@ -36,11 +36,16 @@ class SeenPatients:
         """Say how many of so many patients the model has seen, and what follows; empty if it has seen none."""
         facts = []
         if self.learned:
-            facts.append(f"{model} has learned from {len(self.learned)} of these {n_patients} patients")
+            facts.append(f"{model} has learned from {len(self.learned)}")
         if self.chosen:
-            of = "them" if facts else f"these {n_patients} patients"
-            facts.append(f"weights or settings of {model} were chosen on {len(self.chosen)} of {of}")
-        return f"{'; '.join(facts)}: expect it to do worse on new ones" if facts else ""
+            whose = "its weights or settings" if facts else f"weights or settings of {model}"
+            facts.append(f"{whose} were chosen on {len(self.chosen)}")
+        patients = "patient" if n_patients == 1 else "patients"
+        return (
+            f"of the {n_patients} {patients} here {', and '.join(facts)}: expect it to do worse on new ones"
+            if facts
+            else ""
+        )
 
 
 class RepeatedImages:

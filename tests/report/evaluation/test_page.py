@@ -63,7 +63,7 @@ def test_a_comparison_has_its_table(scored: Scored) -> None:
 def test_patients_that_the_model_has_seen_are_warned_of_first(scored: Scored) -> None:
     seen = replace(scored.evaluation, seen=SeenPatients(chosen=("patient 10.0",)))
     page = evaluation_page(seen)
-    said = "Weights or settings of oracle were chosen on 1 of these 3 patients: expect it to do worse on new ones."
+    said = "Of the 3 patients here weights or settings of oracle were chosen on 1: expect it to do worse on new ones."
     assert page.index(said) < page.index('id="numbers"') and said not in page_of(scored)
 
 

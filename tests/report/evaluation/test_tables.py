@@ -53,9 +53,9 @@ def test_the_terminal_shows_what_was_not_scored() -> None:
 
 def test_patients_that_the_model_has_seen_are_warned_of_where_its_numbers_stand() -> None:
     seen = replace(masks(0.9), seen=SeenPatients(learned=("a", "b")))
-    said = "m has learned from 2 of these 3 patients: expect it to do worse on new ones"
+    said = "of the 3 patients here m has learned from 2: expect it to do worse on new ones"
     assert f"  warning: {said}\n" in evaluation_text(seen) + "\n"
-    assert f"**{said.capitalize()}.**" in evaluation_tables(seen).partition("| structure")[0]
+    assert f"**O{said[1:]}.**" in evaluation_tables(seen).partition("| structure")[0]
     for unseen in (replace(masks(0.9), seen=SeenPatients()), masks(0.9)):
         assert "expect it" not in evaluation_text(unseen) + evaluation_tables(unseen)
 
