@@ -16,21 +16,20 @@ from cinema_cmr.data.cases import Split, write_split
 from cinema_cmr.evaluation.studies import StudySource
 from cinema_cmr.io.nifti.image import write_cine, write_mask
 
-LABELS = heart((15.0, 10.0), n_slices=4)
 
-
-def write_study(folder: Path, view: str) -> None:
-    """The images of a view with a mask beside them."""
-    write_cine(cine_of(LABELS), folder / f"{view}.nii.gz")
-    write_mask(LABELS, cine_of(LABELS), folder / f"{view}_seg.nii.gz")
+def write_study(folder: Path, view: str, radius: float) -> None:
+    """The images of a view, of a heart of its own size, with a mask beside them."""
+    labels = heart((radius, radius - 5.0), n_slices=4)
+    write_cine(cine_of(labels), folder / f"{view}.nii.gz")
+    write_mask(labels, cine_of(labels), folder / f"{view}_seg.nii.gz")
 
 
 @pytest.fixture
 def lab(tmp_path: Path) -> Path:
     """Two studies with short-axis masks, and one that has a mask of its 4-chamber plane alone."""
     for number in range(2):
-        write_study(tmp_path / "lab" / f"p{number}", "sax")
-    write_study(tmp_path / "lab" / "planes", "lax_4c")
+        write_study(tmp_path / "lab" / f"p{number}", "sax", 15.0 + number)
+    write_study(tmp_path / "lab" / "planes", "lax_4c", 18.0)
     return tmp_path / "lab"
 
 
