@@ -52,7 +52,7 @@ coverage: env
 	$(PYTEST) -m "$(TESTED)" --cov=cinema_cmr --cov-report=term:skip-covered
 
 browser: env
-	$(BIN)/python -m pytest -m "browser"
+	$(PYTEST) -m "browser" $$(grep -rl "mark.browser" tests --include="*.py")
 
 test-all: env
 	$(PYTEST) -m "not gpu and not browser"
