@@ -10,6 +10,7 @@ from oracles import cine_of, heart, segmenter
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.card import ModelCard, SeenFrames, seen_facts
+from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
@@ -80,6 +81,12 @@ def test_facts_of_several_models_are_joined_and_what_was_learned_is_not_listed_a
     assert facts == {"seen": {"learned": "a b c", "chosen": "d"}}
     assert replace(CARD, training=facts).seen_frames == SeenFrames(learned=frozenset("abc"), chosen=frozenset("d"))
     assert seen_facts([None]) == {}
+
+
+@pytest.mark.parametrize("stated", ["abc", {"learned": "abc"}, {"learned": ["abc"], "chosen": ""}])
+def test_a_card_of_another_form_is_an_error_that_says_so(stated: object) -> None:
+    with pytest.raises(WeightsError, match="'oracle' states in another form which frames it has seen"):
+        patients_seen(replace(CARD, training={"seen": stated}), [study_of("a", 22.0)])
 
 
 @pytest.mark.parametrize(

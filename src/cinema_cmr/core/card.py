@@ -99,6 +99,7 @@ class SeenFrames:
 
 _SEEN = "seen"
 """Key of the seen frames in a card's training facts."""
+_KINDS = ("learned", "chosen")
 
 
 def seen_facts(parts: Iterable[SeenFrames | None]) -> dict[str, dict[str, str]]:
@@ -182,10 +183,18 @@ class ModelCard:
 
     @property
     def seen_frames(self) -> SeenFrames | None:
-        """Labelled frames that the weights depend on; None for a card that does not state them."""
+        """Labelled frames that the weights depend on; None for a card that does not state them.
+
+        Raises `WeightsError` for a card that states them in another form.
+        """
         stated = self.training.get(_SEEN)
         if stated is None:
             return None
+        if not isinstance(stated, Mapping) or not all(isinstance(stated.get(kind), str) for kind in _KINDS):
+            raise WeightsError(
+                f"model '{self.name}' states in another form which frames it has seen; expected texts of hashes under"
+                f" {' and '.join(_KINDS)}: fetch the model again, or take training.{_SEEN} out of its card"
+            )
         return SeenFrames(learned=frozenset(stated["learned"].split()), chosen=frozenset(stated["chosen"].split()))
 
     def check_task(self, *names: TaskName) -> None:
