@@ -45,7 +45,9 @@ def test_a_model_comes_out_with_its_scores(studies: Path, tmp_path: Path, capsys
     assert (
         told["scores"] == model["training"]["scores"] and told["scores"]["five-fold over all, expert masks"]["n"] == 12
     )
-    assert call(*words) == 3  # a model is there
+    capsys.readouterr()
+    assert call("disease", "--data", tmp_path / "nowhere", "-o", tmp_path / "d") == 3
+    assert "'disease.json' already exists" in capsys.readouterr().err  # found before the data is read
     assert call(*words, "--overwrite") == 0 and "balanced" in capsys.readouterr().out
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.expected_end import early_stopping_line, end_text, said_once
+from cinema_cmr.commands.expected_end import early_stopping_line, end_text, progress_text, said_once
 from cinema_cmr.engine.early_stopping import BestValidation
 from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.recipes.run import RunResult
@@ -34,6 +34,13 @@ def test_it_is_said_once_before_the_first_progress(capsys: pytest.CaptureFixture
     for step in (10, 50, 100):
         observe(replace(FIRST, step=step))
     assert steps == [10, 50, 100] and capsys.readouterr().err.count("s an update") == 1
+
+
+def test_a_run_that_had_ended_reports_no_loss() -> None:
+    """Begun again it was validated once more, and said "loss nan, 0.00 samples/s"."""
+    again = replace(FIRST, loss=float("nan"), samples_per_s=0.0)
+    assert progress_text(again, "loss nan") == "no update left to make"
+    assert progress_text(FIRST, "loss 1.000") == "loss 1.000"
 
 
 def test_the_result_says_which_weights_the_model_has() -> None:

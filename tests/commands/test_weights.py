@@ -127,19 +127,26 @@ def test_models_of_one_size_are_averaged_to_one_network(
 def test_a_u_net_is_narrowed_with_the_images_of_a_data_set(
     model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call("phantom", "-n", 8, "--frames", 2, "--views", "sax", "-o", tmp_path / "eight") == 0
+    assert call("phantom", "-n", 6, "--frames", 2, "--views", "sax", "-o", tmp_path / "six") == 0
     config = UNet2dConfig(out_chans=4, chans=(4, 6, 8, 8, 8))
     card = replace(load_model("cinema-sax").card, config=config_values(config))
     wide = save_model(tmp_path / "wide", scrambled(UNet2d(config)), card)
-    words = ("--chans", "3,4,5,6,6", "--data", tmp_path / "eight", "--name", "slim", "-o", tmp_path / "slim")
+    words = ("--chans", "3,4,5,6,6", "--data", tmp_path / "six", "--name", "slim", "-o", tmp_path / "slim")
     capsys.readouterr()
     assert call("weights", "narrow", wide, *words, "--json") == 0
     made = json.loads(capsys.readouterr().out)
     assert made["name"] == "slim" and set(made["agreement"]) == {"rv", "myo", "lv"}
     slim = load_model(tmp_path / "slim")
     assert slim.card.config["chans"] == [3, 4, 5, 6, 6] and slim.card.training["narrowed"]["n_studies"] >= 4
-    assert call("weights", "narrow", wide, *words) == 3
     assert call("weights", "narrow", model, *words, "--overwrite") == 5
+
+
+def test_a_model_in_the_way_of_a_narrowed_one_is_found_before_the_data_is_read(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--chans", "3,4,5,6,6", "--data", f"acdc:{tmp_path / 'nowhere'}", "--name", "slim", "-o", model)
+    assert call("weights", "narrow", "cinema-sax", *words) == 3
+    assert "'card.json' exists already" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -38,13 +38,15 @@ def run(given: Namespace) -> int:
     """Fit, score, write and print the result."""
     from cinema_cmr.core.serialise import from_dict
     from cinema_cmr.disease.model import DISEASE_FILE
+    from cinema_cmr.io.output_folder import check_new_files
     from cinema_cmr.recipes.disease_groups import GroupScores, train_disease_model
 
     console = Console(as_json=given.json)
+    path = Path(given.output) / DISEASE_FILE
+    check_new_files(path.parent, [path.name], overwrite=given.overwrite)
     data = read_training_data(given, console)
     predict, card = (None, None) if given.experts_only else _predictor(given)
     model = train_disease_model(data, predict=predict, predictor=card, seed=given.seed, report=console.note)
-    path = Path(given.output) / DISEASE_FILE
     model.write(path, overwrite=given.overwrite)
     recorded = model.training["scores"]
     scores = from_dict(dict[str, GroupScores], recorded, "scores")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from cinema_cmr.engine.trainer import Progress
     from cinema_cmr.recipes.run import RunResult
 
-__all__ = ["early_stopping_line", "end_text", "said_once"]
+__all__ = ["early_stopping_line", "end_text", "progress_text", "said_once"]
 
 _DAY_S = 86400
 
@@ -41,6 +41,11 @@ def end_text(progress: Progress, *, now: float) -> str:
         f"{progress.seconds_per_step:.3g} s an update: {n_left} more take {about} {max(minutes, 1):.0f} min, until"
         f" {until} {time.strftime(pattern, time.localtime(end))}"
     )
+
+
+def progress_text(progress: Progress, text: str) -> str:
+    """Return `text`, of the updates that were made, or that there were none: a run that had ended is begun again."""
+    return text if progress.is_updated else "no update left to make"
 
 
 def early_stopping_line(result: RunResult) -> dict[str, str]:

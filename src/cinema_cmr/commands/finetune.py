@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.expected_end import early_stopping_line, said_once
+from cinema_cmr.commands.expected_end import early_stopping_line, progress_text, said_once
 from cinema_cmr.commands.options.dataclass_options import add_options, options_from
 from cinema_cmr.commands.options.training_data import add_config_options, chosen_experiment, note_other_data
 from cinema_cmr.core.errors import UsageError
@@ -150,7 +150,7 @@ def _compare(
 def _progress_text(progress: Progress) -> str:
     minutes = progress.seconds_left / 60
     text = f"loss {progress.loss:.3f}, {progress.samples_per_s:.2f} samples/s, {minutes:.0f} min left"
-    parts = [text, _scores_text(progress.validation or {}), progress.stopped]
+    parts = [progress_text(progress, text), _scores_text(progress.validation or {}), progress.stopped]
     return "; ".join(filter(None, parts))
 
 

@@ -52,6 +52,7 @@ class Progress:
     n_steps: int
     """Updates of the whole run; the most of them if it `may_stop_early`."""
     loss: float
+    """Mean over the updates since the last report; NaN if not `is_updated`."""
     samples_per_s: float
     images_per_s: float
     """Frames of a view per second; a stack counts as one."""
@@ -66,6 +67,11 @@ class Progress:
     """Best validation so far, whose weights are kept, of a run with patience."""
     stopped: str = ""
     """Why the run ended before `n_steps`; empty unless it did."""
+
+    @property
+    def is_updated(self) -> bool:
+        """Whether there were updates to report; not where a run that had ended was only validated again."""
+        return self.samples_per_s > 0
 
     @property
     def n_expected(self) -> int:

@@ -27,7 +27,7 @@ from cinema_cmr.models.cards import read_card
 from cinema_cmr.models.compact.narrowed import narrow_unet, same_labels
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.points import points_of_heatmaps
-from cinema_cmr.models.weights import load_model, save_model
+from cinema_cmr.models.weights import check_no_model, load_model, save_model
 
 __all__ = ["NarrowedModel", "narrow_model"]
 
@@ -63,9 +63,11 @@ def narrow_model(
     `chans`: channels of each resolution, finest first; the time of a frame falls about as their squares. One frame of
     each of `studies` is used, near ED and ES in turn, and no label; thirty people are enough, at 0.1 GB of memory each.
     `licence` defaults to the model's own. Raises `WeightsError` for a model of masks or landmarks that is no single
-    U-Net, or of another task, `UsageError` for numbers of channels that do not fit it, and `InputError` for fewer than
-    four images of its views.
+    U-Net, or of another task, `UsageError` for numbers of channels that do not fit it, `InputError` for fewer than
+    four images of its views, and `OutputExistsError`, before any work, where a model is in `folder` and `overwrite` is
+    False.
     """
+    check_no_model(folder, overwrite=overwrite)
     loaded = source if isinstance(source, LoadedModel) else load_model(source)
     loaded.card.check_task("segment", "landmark")
     if not isinstance(loaded.model, UNet2d):

@@ -21,6 +21,7 @@ from cinema_cmr.files.regular import open_regular
 __all__ = [
     "check_format",
     "check_hash",
+    "check_none_exists",
     "check_shapes",
     "fill",
     "floats_as",
@@ -129,15 +130,20 @@ def check_shapes(own: Mapping[str, tuple[int, ...]], given: Mapping[str, tuple[i
         )
 
 
+def check_none_exists(folder: Path, names: Collection[str], *, overwrite: bool = False) -> None:
+    """Raise `OutputExistsError` if one of `names` is in `folder` and `overwrite` is False."""
+    existing = [name for name in names if os.path.lexists(folder / name)]
+    if existing and not overwrite:
+        raise OutputExistsError(f"'{existing[0]}' exists already; give --overwrite to replace it")
+
+
 @contextmanager
 def replacing_folder(folder: Path, names: Collection[str], *, overwrite: bool = False) -> Iterator[Path]:
     """Yield a hidden folder; its files, complete, are put into `folder` in one step, the first of `names` as the last.
 
     Raises `OutputExistsError` if one of `names` is in `folder` and `overwrite` is False.
     """
-    existing = [name for name in names if os.path.lexists(folder / name)]
-    if existing and not overwrite:
-        raise OutputExistsError(f"'{existing[0]}' exists already; give --overwrite to replace it")
+    check_none_exists(folder, names, overwrite=overwrite)
     with draft_folder(folder) as draft:
         yield draft
         for file in draft.iterdir():

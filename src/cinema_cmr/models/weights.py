@@ -28,6 +28,7 @@ from cinema_cmr.models.published.load import load_hub, load_published
 from cinema_cmr.models.states import (
     check_format,
     check_hash,
+    check_none_exists,
     check_shapes,
     fill,
     floats_as,
@@ -36,9 +37,14 @@ from cinema_cmr.models.states import (
     write_state,
 )
 
-__all__ = ["load_model", "model_card", "save_model", "weights_hash"]
+__all__ = ["check_no_model", "load_model", "model_card", "save_model", "weights_hash"]
 
 _DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def check_no_model(folder: Path | str, *, overwrite: bool = False) -> None:
+    """Raise `OutputExistsError` if a model is in the folder and `overwrite` is False: before the work, not after it."""
+    check_none_exists(Path(folder), (CARD_FILE, WEIGHTS_FILE), overwrite=overwrite)
 
 
 def save_model(

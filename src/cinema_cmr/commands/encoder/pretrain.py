@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.expected_end import early_stopping_line
+from cinema_cmr.commands.expected_end import early_stopping_line, progress_text
 from cinema_cmr.commands.options.dataclass_options import add_options, options_from
 from cinema_cmr.commands.options.training_data import add_config_options, chosen_experiment, note_other_data
 from cinema_cmr.core.errors import RunStoppedError, UsageError
@@ -67,10 +67,9 @@ def run(given: Namespace) -> int:
 
 
 def _report(console: Console, progress: Progress) -> None:
-    text = (
-        f"step {progress.step}/{progress.n_steps}, loss {progress.loss:.5f}, "
-        f"{progress.images_per_s:.1f} images/s, {_duration(progress.seconds_left)} left"
-    )
+    left = f"{progress.images_per_s:.1f} images/s, {_duration(progress.seconds_left)} left"
+    done = progress_text(progress, f"loss {progress.loss:.5f}, {left}")
+    text = f"step {progress.step}/{progress.n_steps}, {done}"
     if progress.validation:
         text += "; " + ", ".join(f"{name} {value:.5f}" for name, value in progress.validation.items())
     console.note(f"{text}; {progress.stopped}" if progress.stopped else text)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.expected_end import progress_text
 from cinema_cmr.commands.options.training_data import add_codes_option
 
 if TYPE_CHECKING:
+    from cinema_cmr.engine.trainer import Progress
     from cinema_cmr.pipeline.benchmarks import BenchRequest
 
 __all__ = ["add_bench_options", "bench_request", "split_names"]
@@ -88,8 +90,12 @@ def bench_request(given: Namespace, console: Console) -> BenchRequest:
         split=given.split or None,
         codes=given.codes,
         note=console.note,
-        report=lambda progress: show(f"loss {progress.loss:.3f}, step", progress.step, progress.n_expected),
+        report=lambda progress: show(_shown(progress), progress.step, progress.n_expected),
     )
+
+
+def _shown(progress: Progress) -> str:
+    return f"{progress_text(progress, f'loss {progress.loss:.3f}')}, step"
 
 
 def split_names(text: str | None) -> list[str] | None:
