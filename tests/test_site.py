@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -32,11 +33,14 @@ NOT_RUN = {
     "docs/dicom.md": "a reply of another program, and a shell transcript",
 }
 """Page -> why its Python blocks are not executed here; they are compiled."""
-PASTED = {
-    "encoder.md": {},
-    "first-report.md": {"skip": ("cinema serve",)},  # a server does not end; tests/serve starts it
+PASTED: dict[str, dict[str, Any]] = {
+    "encoder.md": {"replace": {"--steps 20": "--steps 4", "-n 10": "-n 6"}},
+    "first-report.md": {
+        "skip": ("cinema serve",),  # a server does not end; tests/serve starts it
+        "replace": {"--format dicom": "--frames 8 --format dicom"},
+    },
 }
-"""Tutorials whose every block is pasted in order -> lines left out."""
+"""Tutorials whose every block is pasted in order -> lines left out, and words that make the others shorter."""
 PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]*")
 
 

@@ -31,6 +31,21 @@ def test_the_name_appears_only_when_complete(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["mask.nii.gz"]
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="what a descriptor is is read from /proc")
+def test_the_bytes_are_on_the_disk_before_the_name_and_then_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[tuple[str, bool]] = []
+
+    def flush(descriptor: int) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        flushed.append(("folder" if path == tmp_path else path.read_text(), (tmp_path / "a.txt").exists()))
+
+    monkeypatch.setattr(os, "fsync", flush)
+    write_text(tmp_path / "a.txt", "whole")
+    assert flushed == [("whole", False), ("folder", True)]
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_nothing_is_left_of_a_write_that_fails(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "report.html"

@@ -26,20 +26,21 @@ def hearts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.mark.medium
 def test_every_study_has_a_place_and_the_order_for_few_begins_it(hearts: list[Path]) -> None:
-    order = rank(hearts)
-    assert [one.rank for one in order] == [1, 2, 3, 4]
-    assert {one.name for one in order} == {f"p{number}_sax" for number in range(4)}
+    order = rank(hearts[:3])
+    assert [one.rank for one in order] == [1, 2, 3]
+    assert {one.name for one in order} == {f"p{number}_sax" for number in range(3)}
     assert all(one.confidence is not None and 0 <= one.confidence <= 1 for one in order)
     assert sum(one.gain for one in order) == pytest.approx(1)
-    assert rank(hearts, n=2) == order[:2]
 
 
 @pytest.mark.medium
 def test_labelled_studies_stand_for_theirs(hearts: list[Path]) -> None:
-    first = rank(hearts, model=None)[0]
+    order = rank(hearts, model=None)
+    first = order[0]
+    assert rank(hearts, model=None, n=2) == order[:2]
     assert first.confidence is None and first.name in {f"p{number}_sax" for number in range(3)}
-    others = rank(hearts[1:], model=None, labelled=hearts[:1])
-    assert others[0].name == "p3_sax" and len(others) == 3
+    others = rank(hearts[2:], model=None, labelled=hearts[:1])
+    assert [one.name for one in others] == ["p3_sax", "p2_sax"]
 
 
 def test_what_cannot_be_judged_is_named_and_the_others_are_ordered(hearts: list[Path], tmp_path: Path) -> None:
