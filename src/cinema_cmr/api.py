@@ -216,13 +216,16 @@ def fit_disease_model(
     """Fit a linear model of disease groups on measurements, write it to `folder/disease.json`, and return it.
 
     `model` draws the masks that are measured; None takes the reference masks. Its scores are in `.training["scores"]`.
+    Raises `OutputExistsError`, before any work, where a model is there and `overwrite` is False.
     """
     from cinema_cmr.datasets.reading import LabelledSource, open_training_data
     from cinema_cmr.disease.model import DISEASE_FILE
     from cinema_cmr.inference.loading import load_segmenter
     from cinema_cmr.inference.predictor import predict_cine
+    from cinema_cmr.io.output_folder import check_new_files
     from cinema_cmr.recipes.disease_groups import train_disease_model
 
+    check_new_files(Path(folder), [DISEASE_FILE], overwrite=overwrite)
     labelled = open_training_data(LabelledSource(data=str(data)), Path(folder))
     segmenter = None if model is None else load_segmenter(model)
     predict = None if segmenter is None else lambda one: predict_cine(one.study[View.SAX], segmenter).labels

@@ -11,7 +11,7 @@ import pytest
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.expected_end import early_stopping_line, end_text, progress_text, said_once
 from cinema_cmr.engine.early_stopping import BestValidation
-from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.engine.progress import Progress
 from cinema_cmr.recipes.run import RunResult
 
 FIRST = Progress(

@@ -75,6 +75,11 @@ def test_a_finished_run_goes_on_from_nothing_and_another_is_refused(
     assert (tmp_path / "model" / "weights.safetensors").read_bytes() == weights
     assert call(*words, "--steps", 3) == 2
     assert "another run" in capsys.readouterr().err
+    assert call(*words, "--steps", 1, "--end-now") == 0  # it had ended
+    assert call(*words, "--end-now", "--compare-scratch", "--from", tmp_path / "model") == 2
+    assert "--end-now ends one run" in capsys.readouterr().err
+    assert call(*words[:-4], *words[-2:], "-o", tmp_path / "new", "--end-now") == 2
+    assert "no run to end: the folder 'new'" in capsys.readouterr().err
 
 
 @pytest.mark.medium

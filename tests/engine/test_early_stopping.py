@@ -19,7 +19,8 @@ from cinema_cmr.engine import trainer
 from cinema_cmr.engine.checkpoint import RunState, read_checkpoint, write_checkpoint
 from cinema_cmr.engine.early_stopping import EarlyStopping
 from cinema_cmr.engine.optim import OptimConfig
-from cinema_cmr.engine.trainer import Progress, TrainConfig, train
+from cinema_cmr.engine.progress import Progress
+from cinema_cmr.engine.trainer import TrainConfig, train
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentTask
 from cinema_cmr.tasks.task import Loss, Task
@@ -169,6 +170,23 @@ def test_a_kill_right_after_a_checkpoint_ends_alike(
     assert same(run(tmp_path, again.append, checkpoint_every=every), whole[1])
     assert ended(again) == ended(whole[2])
     assert journal(tmp_path) == journal(whole[0])
+
+
+def test_a_run_that_is_ended_by_hand_has_the_best_weights_so_far(tmp_path: Path) -> None:
+    def cut(progress: Progress) -> None:
+        if progress.step == 11:
+            raise CutError
+
+    with pytest.raises(CutError):
+        run(tmp_path, cut)
+    steps = list[Progress]()
+    task = Scripted(CONFIG, Counted())
+    given = {"train": EXAMPLES, "val": EXAMPLES[:1], "config": config(), "folder": tmp_path}
+    weights = train(task, **given, report=steps.append, end_now=True).state_dict()
+    (only,) = steps
+    assert (only.step, only.ended_by_hand) == (9, True) and only.best is not None and only.best.step == 8
+    state = read_checkpoint(tmp_path)
+    assert state is not None and same(weights, state["stopping"]["weights"])
 
 
 def test_without_an_end_the_best_weights_are_kept_all_the_same(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from cinema_cmr.engine.stop_signal import StopSignal
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
 def test_a_signal_is_noted_by_its_name(name: str) -> None:
     number = getattr(signal, name)
     before = signal.getsignal(number)
@@ -20,6 +20,13 @@ def test_a_signal_is_noted_by_its_name(name: str) -> None:
         os.kill(os.getpid(), number)
         assert stop.name == name
     assert signal.getsignal(number) is before
+
+
+def test_a_second_interrupt_is_one() -> None:
+    with StopSignal() as stop, pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+        assert stop.name == "SIGINT"
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_another_thread_changes_nothing() -> None:

@@ -22,7 +22,8 @@ from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.engine import trainer
 from cinema_cmr.engine.checkpoint import RunState, read_checkpoint, write_checkpoint
 from cinema_cmr.engine.optim import OptimConfig
-from cinema_cmr.engine.trainer import Progress, TrainConfig, train
+from cinema_cmr.engine.progress import Progress
+from cinema_cmr.engine.trainer import TrainConfig, train
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.baselines import UNet2d, UNet2dConfig
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentExample, SegmentTask
@@ -57,10 +58,14 @@ def config(**changes: object) -> TrainConfig:
 
 
 def run(
-    folder: Path, its: TrainConfig, report: Callable[[Progress], None] | None = None, net: nn.Module | None = None
+    folder: Path,
+    its: TrainConfig,
+    report: Callable[[Progress], None] | None = None,
+    net: nn.Module | None = None,
+    end_now: bool = False,
 ) -> dict[str, Tensor]:
     task = SegmentTask(CONFIG, net or model())
-    trained = train(task, train=EXAMPLES, val=EXAMPLES[:1], config=its, folder=folder, report=report)
+    trained = train(task, train=EXAMPLES, val=EXAMPLES[:1], config=its, folder=folder, report=report, end_now=end_now)
     return trained.state_dict()
 
 
@@ -143,6 +148,27 @@ def test_a_run_killed_after_its_last_checkpoint_has_its_scores(tmp_path: Path) -
     assert ",validation," in (tmp_path / "journal.csv").read_text()
 
 
+def test_a_run_that_was_cut_off_is_ended_at_its_checkpoint_and_can_go_on(tmp_path: Path) -> None:
+    def cut(progress: Progress) -> None:
+        if progress.step == 5:
+            raise CutError
+
+    with pytest.raises(UsageError, match=r"no run to end: .* every 3 updates"):
+        run(tmp_path / "cut", config(), end_now=True)
+    with pytest.raises(CutError):
+        run(tmp_path / "cut", config(), cut)
+    state, seen = read_checkpoint(tmp_path / "cut"), list[Progress]()
+    ended = run(tmp_path / "cut", config(), seen.append, end_now=True)
+    assert state is not None and state["step"] == 3 and same(ended, state["ema"])
+    (only,) = seen
+    assert (only.step, only.n_expected, only.is_updated, only.ended_by_hand) == (3, 3, False, True)
+    assert only.stopped == "ended by hand at step 3 of 7" and only.validation
+    whole = run(tmp_path / "whole", config())
+    assert same(run(tmp_path / "cut", config(), end_now=False), whole)
+    run(tmp_path / "cut", config(), seen.append, end_now=True)  # nothing is left to be ended
+    assert (seen[-1].step, seen[-1].stopped, seen[-1].ended_by_hand) == (7, "", False)
+
+
 @pytest.mark.parametrize("change", [{"seed": 1}, {"n_steps": 9}, {"optim": OptimConfig(lr=1e-3)}, {"batch_size": 2}])
 def test_another_run_s_folder_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
     run(tmp_path, config())
@@ -209,7 +235,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_case(tmp_path: Pat
     assert read_checkpoint(tmp_path) is None
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])
 def test_a_signal_saves_the_run_and_the_next_call_goes_on(tmp_path: Path, name: str) -> None:
     whole = run(tmp_path / "whole", config())
 

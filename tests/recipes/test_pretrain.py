@@ -20,7 +20,8 @@ from cinema_cmr.data.population import write_manifest
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.engine.optim import OptimConfig
-from cinema_cmr.engine.trainer import Progress, TrainConfig
+from cinema_cmr.engine.progress import Progress
+from cinema_cmr.engine.trainer import TrainConfig
 from cinema_cmr.io.nifti.image import write_cine, write_mask
 from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.blocks.mask_decoders import DecoderConfig

@@ -9,7 +9,7 @@ import pytest
 from small_runs import data, small
 
 from cinema_cmr.core.errors import InputError, OutputExistsError, UsageError
-from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.engine.progress import Progress
 from cinema_cmr.files.lock import folder_lock
 from cinema_cmr.recipes.registry import recipe
 from cinema_cmr.recipes.run import prepare_run
@@ -85,6 +85,20 @@ def test_a_run_with_patience_says_which_weights_its_held_out_studies_chose(tmp_p
     assert (early["n_studies"], early["split"]) == (len(data().val), data().split.rule)
     plain = prepare_run(small(), data(), tmp_path / "plain").execute()
     assert plain.best is None and "early_stopping" not in plain.card.training
+
+
+def test_a_run_that_is_ended_by_hand_says_after_how_many_updates(tmp_path: Path) -> None:
+    def cut(progress: Progress) -> None:
+        if progress.step == 3:
+            raise RuntimeError("stands for a kill")
+
+    run = prepare_run(small().with_train(n_steps=9, checkpoint_every=2, log_every=1), data(), tmp_path)
+    with pytest.raises(RuntimeError):
+        run.execute(cut)
+    result = run.execute(end_now=True)
+    training = result.card.training
+    assert (result.n_updates, training["n_steps"], training["ended_by_hand"]) == (2, 2, {"most_steps": 9})
+    assert result.validation is not None and training["validation"] == result.validation
 
 
 def test_patience_without_held_out_studies_is_refused_before_anything_is_written(tmp_path: Path) -> None:

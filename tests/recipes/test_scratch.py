@@ -15,7 +15,7 @@ from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.data.cases import Split
 from cinema_cmr.data.seen_frames import SeenPatients
-from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.engine.progress import Progress
 from cinema_cmr.models.adapters import Adaptation
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.finetune import TrainingData, finetune

@@ -16,7 +16,7 @@ from cinema_cmr.core.errors import UsageError
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.seen_frames import patients_seen
 from cinema_cmr.data.store import write_study
-from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.engine.progress import Progress
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model, model_card
 from cinema_cmr.phantom.cohort import CohortConfig, write_cohort

@@ -25,7 +25,7 @@ from cinema_cmr.bench.tasks import BenchTask
 from cinema_cmr.core.errors import CinemaError, InputError, UsageError
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.training_set import TrainingData
-from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.engine.progress import Progress
 from cinema_cmr.evaluation.evaluate import evaluate
 from cinema_cmr.evaluation.record import NotScored
 from cinema_cmr.inference.runtime import choose_runtime

@@ -14,7 +14,7 @@ from cinema_cmr.bench.suite import Outcome, RunKey, run_all
 from cinema_cmr.bench.tasks import MODELS, BenchTask, choose
 from cinema_cmr.core.errors import UsageError, unknown_name
 from cinema_cmr.data.cases import subset_patients
-from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.engine.progress import Progress
 from cinema_cmr.report.bench.bench_results import FailedRun, SweepDifference, SweepPoint, SweepResults
 
 __all__ = ["count_of_share", "patients_of_share", "run_sweep", "share_key", "shares_of_counts", "sweep_results"]

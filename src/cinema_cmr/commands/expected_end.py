@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cinema_cmr.commands.console import Console
 
 if TYPE_CHECKING:
-    from cinema_cmr.engine.trainer import Progress
+    from cinema_cmr.engine.progress import Progress
     from cinema_cmr.recipes.run import RunResult
 
 __all__ = ["early_stopping_line", "end_text", "progress_text", "said_once"]

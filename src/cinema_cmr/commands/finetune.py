@@ -22,7 +22,7 @@ from cinema_cmr.recipes.training_options import FinetuneOptions, option
 if TYPE_CHECKING:
     from cinema_cmr.data.cases import AnnotatedStudy
     from cinema_cmr.data.training_set import TrainingData
-    from cinema_cmr.engine.trainer import Progress
+    from cinema_cmr.engine.progress import Progress
     from cinema_cmr.recipes.experiment import Experiment
 
 __all__ = ["add_arguments", "run"]
@@ -85,6 +85,7 @@ def run(given: Namespace) -> int:
             folder,
             command=command,
             note=console.note,
+            end_now=options.end_now,
             teacher=NO_TEACHER,  # the data has the labels of its teacher
             report=said_once(
                 console, lambda progress: update(progress.step, progress.n_expected, _progress_text(progress))
@@ -104,6 +105,8 @@ def run(given: Namespace) -> int:
 def _check_comparison(options: FinetuneOptions, output: _OutputOptions) -> None:
     if output.compare_scratch and options.start is None:
         raise UsageError("--compare-scratch compares a start with random weights; give it as --from WEIGHTS")
+    if options.end_now and output.compare_scratch:
+        raise UsageError("--end-now ends one run, and --compare-scratch trains several; expected one of the two")
     if output.folds and not output.compare_scratch:
         raise UsageError("--folds goes with --compare-scratch")
 

@@ -1,4 +1,4 @@
-"""Signals that end a run early, as a scheduler sends them before it takes the machine away."""
+"""Signals that end a run early: Ctrl-C, and those that a scheduler sends before it takes the machine away."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 __all__ = ["StopSignal"]
 
-_NAMES = ("SIGTERM", "SIGHUP", "SIGUSR1")
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 
 
 class StopSignal:
-    """Context in which SIGTERM, SIGHUP and SIGUSR1 are recorded in `name` and do not end the process.
+    """Context in which SIGINT, SIGTERM, SIGHUP and SIGUSR1 are recorded in `name` and do not end the process.
 
-    Only a process's main thread receives signals; elsewhere the context has no effect.
+    A second Ctrl-C is the usual `KeyboardInterrupt`: an update, or a validation, can be long. Only a process's main
+    thread receives signals; elsewhere the context has no effect.
     """
 
     def __init__(self) -> None:
@@ -37,4 +38,7 @@ class StopSignal:
             signal.signal(number, handler)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.name = signal.Signals(number).name
+        name = signal.Signals(number).name
+        if name == self.name == "SIGINT":
+            raise KeyboardInterrupt
+        self.name = name

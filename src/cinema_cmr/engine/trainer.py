@@ -5,10 +5,9 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Generic, TypedDict, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -19,9 +18,10 @@ from cinema_cmr.core.serialise import Json
 from cinema_cmr.data.loader import EpochSampler, SampleSet, make_loader
 from cinema_cmr.data.sample import Batch, collate, collate_by_views
 from cinema_cmr.engine.checkpoint import RunState, clear_unfinished, read_checkpoint, write_checkpoint
-from cinema_cmr.engine.early_stopping import BestValidation, EarlyStopping, check_early_stopping
+from cinema_cmr.engine.early_stopping import EarlyStopping, check_early_stopping
 from cinema_cmr.engine.journal import Journal
 from cinema_cmr.engine.optim import EMA, learning_rate, make_optimiser
+from cinema_cmr.engine.progress import Progress, Selection
 from cinema_cmr.engine.ranks import any_rank, gather_rows, is_first_rank, mean_over_ranks, start_fabric
 from cinema_cmr.engine.shards import gather, gather_tensor, shard_optimiser_state, shard_state
 from cinema_cmr.engine.stop_signal import StopSignal
@@ -30,58 +30,12 @@ from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.score.statistics import finite_mean
 from cinema_cmr.tasks.task import Loss, Task
 
-__all__ = ["Progress", "TrainConfig", "train"]
+__all__ = ["TrainConfig", "train"]
 
 Example = TypeVar("Example")
 
 _FIRST_REPORT = 10
 """Updates after which the run reports for the first time, with what it will take."""
-
-
-class _Selection(TypedDict):
-    may_stop_early: bool
-    best: BestValidation | None
-    stopped: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """Progress of a run, for a bar or a log."""
-
-    step: int
-    n_steps: int
-    """Updates of the whole run; the most of them if it `may_stop_early`."""
-    loss: float
-    """Mean over the updates since the last report; NaN if not `is_updated`."""
-    samples_per_s: float
-    images_per_s: float
-    """Frames of a view per second; a stack counts as one."""
-    seconds_left: float
-    """Estimated from the last steps."""
-    seconds_per_step: float = 0.0
-    """Seconds an update of the weights."""
-    validation: dict[str, float] | None = None
-    may_stop_early: bool = False
-    """Whether the run has patience."""
-    best: BestValidation | None = None
-    """Best validation so far, whose weights are kept, of a run with patience."""
-    stopped: str = ""
-    """Why the run ended before `n_steps`; empty unless it did."""
-
-    @property
-    def is_updated(self) -> bool:
-        """Whether there were updates to report; not where a run that had ended was only validated again."""
-        return self.samples_per_s > 0
-
-    @property
-    def n_expected(self) -> int:
-        """Updates of the whole run, as far as is known: those that were made if it ended early."""
-        return self.step if self.stopped else self.n_steps
-
-    @property
-    def scores_of_weights(self) -> Mapping[str, float] | None:
-        """Scores of the weights that the run returns if it ends now; None if they were not validated."""
-        return self.validation if self.best is None else self.best.scores
 
 
 def train(
@@ -92,20 +46,21 @@ def train(
     config: TrainConfig,
     folder: Path,
     report: Callable[[Progress], None] | None = None,
+    end_now: bool = False,
 ) -> nn.Module:
     """Train the network of a task, or resume from the folder's checkpoint; return it with averaged weights.
 
     They are the last ones, or with `config.patience` those of the best validation, and the run may end before
-    `config.n_steps`.
+    `config.n_steps`. With `end_now` it ends where its checkpoint is; a later call goes on from there.
 
     A run that is interrupted at any moment and started again gives the weights of an uninterrupted one (bit for bit on
     a CPU): samples, draws and dropout depend on (seed, step) only. With several processes all of them call this; only
     the first calls `report` and writes files. Raises `CinemaError` that names step and cases if loss or gradient are
-    not finite, `UsageError` if the folder holds another run or there is patience and nothing to validate with, and
-    `RunStoppedError` on SIGTERM or SIGUSR1, after the checkpoint has been saved.
+    not finite, `UsageError` if the folder holds another run, or no checkpoint to end at, or there is patience and
+    nothing to validate with, and `RunStoppedError` on Ctrl-C or a signal, after the checkpoint has been saved.
     """
     run = _Run(task, train=train, val=val, config=config, folder=folder)
-    run.resume()
+    run.resume(end_now=end_now)
     with StopSignal() as signal:
         for progress in run.steps(signal):
             if report is not None and is_first_rank():
@@ -152,12 +107,13 @@ class _Run(Generic[Example]):
         self.train = SampleSet(train, sample, seed=config.seed)
         self.val = SampleSet(val, sample, seed=None)
         self.step = 0
+        self.ends_now = False
         self.n_images = 0
         """Images since the last `Progress`, in this process."""
         self.journal = Journal(folder, events=config.tensorboard) if is_first_rank() else None
 
-    def resume(self) -> None:
-        """Load the folder's checkpoint, if there is one; raises `UsageError` for another run's."""
+    def resume(self, *, end_now: bool) -> None:
+        """Load the folder's checkpoint; raises `UsageError` for another run's, and for none where the run is to end."""
         if is_first_rank():
             clear_unfinished(self.folder)
         state = read_checkpoint(self.folder)
@@ -170,6 +126,12 @@ class _Run(Generic[Example]):
             self.step = state["step"]
             if self.stopping is not None and "stopping" in state:
                 self.stopping.load(state["stopping"])
+        elif end_now:
+            raise UsageError(
+                f"no run to end: the folder '{self.folder.name}' holds no checkpoint; expected one, which is written"
+                f" every {self.config.checkpoint_every} updates and when a signal stops the run: train first"
+            )
+        self.ends_now = end_now
         if self.journal is not None:
             self.journal.drop_after(self.step)
 
@@ -219,7 +181,8 @@ class _Run(Generic[Example]):
 
     @property
     def _is_over(self) -> bool:
-        return self.step == self.config.n_steps or (self.stopping is not None and self.stopping.is_over)
+        stopped = self.stopping is not None and self.stopping.is_over
+        return self.ends_now or stopped or self.step == self.config.n_steps
 
     def _observe(self, scores: dict[str, float], stopping: EarlyStopping) -> None:
         """Compare a validation with the best one; the same in all processes."""
@@ -250,13 +213,15 @@ class _Run(Generic[Example]):
             **self._selection(),
         )
 
-    def _selection(self) -> _Selection:
+    def _selection(self) -> Selection:
         """Return the values of a `Progress` about early stopping."""
-        stopping = self.stopping
-        if stopping is None:
-            return {"may_stop_early": False, "best": None, "stopped": ""}
-        stopped = "" if self.step == self.config.n_steps else stopping.reason(self.step)
-        return {"may_stop_early": True, "best": stopping.best, "stopped": stopped}
+        stopping, is_whole = self.stopping, self.step == self.config.n_steps
+        stopped = "" if is_whole or stopping is None else stopping.reason(self.step)
+        by_hand = self.ends_now and not (is_whole or stopped)
+        if by_hand:
+            stopped = f"ended by hand at step {self.step} of {self.config.n_steps}"
+        best = None if stopping is None else stopping.best
+        return {"may_stop_early": stopping is not None, "best": best, "stopped": stopped, "ended_by_hand": by_hand}
 
     def _loader(self) -> Iterable[Sequence[Batch]]:
         config = self.config
@@ -344,6 +309,7 @@ class _Run(Generic[Example]):
         raise RunStoppedError(
             f"stopped by {signal.name or 'a signal to another process'} after step {self.step} of"
             f" {self.config.n_steps}; the checkpoint is saved: give the same command to resume"
+            " (finetune and pretrain: with --end-now, to have the model so far)"
         )
 
     def _save(self) -> None:

@@ -16,7 +16,7 @@ from cinema_cmr.bench.tasks import MODELS, TASKS, BenchTask, choose, find_task
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.serialise import json_text
 from cinema_cmr.datasets.reading import ignore_note
-from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.engine.progress import Progress
 from cinema_cmr.io.atomic import write_text
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import load_model

@@ -12,8 +12,8 @@ from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.seen_frames import hashes_of
 from cinema_cmr.data.training_set import AnyTrainingData
+from cinema_cmr.engine.progress import Progress
 from cinema_cmr.engine.train_config import TrainConfig
-from cinema_cmr.engine.trainer import Progress
 from cinema_cmr.models.architectures import config_values
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.recipes.experiment import Experiment
@@ -55,6 +55,7 @@ def create_card(
             "validation": _scores(validation),
             **_not_drawn(validation),
             **_early_stopping(experiment.train, data, end),
+            **_ended_by_hand(experiment.train, end),
             **_seen(fields, data, end, before),
             **fields.training,
         },
@@ -120,6 +121,13 @@ def _early_stopping(config: TrainConfig, data: AnyTrainingData, end: Progress | 
             "most_steps": config.n_steps,
         },
     }
+
+
+def _ended_by_hand(config: TrainConfig, end: Progress | None) -> dict[str, Json]:
+    """Return after how many updates of how many a run was called to end; nothing of one that ended by itself."""
+    if end is None or not end.ended_by_hand:
+        return {}
+    return {"n_steps": end.step, "ended_by_hand": {"most_steps": config.n_steps}}
 
 
 def _seen(

@@ -59,7 +59,7 @@ def finetune(
         experiment = with_target(experiment, chosen.target, data.train)
     return prepare_run(
         experiment, data, folder, start=start, command=command or chosen.command("finetune", folder), note=note
-    ).execute(report)
+    ).execute(report, end_now=chosen.end_now)
 
 
 def change_experiment(

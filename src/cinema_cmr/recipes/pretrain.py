@@ -16,7 +16,7 @@ from cinema_cmr.data.sample import collate
 from cinema_cmr.data.store import StoredStudy
 from cinema_cmr.data.training_set import TrainingData, joined_card, joined_split, split_by_name
 from cinema_cmr.datasets.reading import LabelledSource, Note, ignore_note, open_training_data
-from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.engine.progress import Progress
 from cinema_cmr.io.atomic import atomic_path
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.weights import model_card
@@ -81,7 +81,7 @@ def pretrain(
         if report is not None:
             report(progress)
 
-    return run.execute(observe)
+    return run.execute(observe, end_now=chosen.end_now)
 
 
 def change_experiment(experiment: Experiment, options: PretrainOptions) -> Experiment:

@@ -16,8 +16,9 @@ from cinema_cmr.data.seen_frames import patients_seen
 from cinema_cmr.data.training_set import TrainingData
 from cinema_cmr.datasets.reading import Note, ignore_note
 from cinema_cmr.engine.early_stopping import BestValidation, check_early_stopping
+from cinema_cmr.engine.progress import Progress
 from cinema_cmr.engine.ranks import is_first_of, is_first_rank
-from cinema_cmr.engine.trainer import Progress, train
+from cinema_cmr.engine.trainer import train
 from cinema_cmr.files.exchange import check_no_links
 from cinema_cmr.files.lock import folder_lock
 from cinema_cmr.models.adapters import merge_adapters
@@ -80,10 +81,11 @@ class Run:
     command: str = ""
     """Command line, for the record of the run."""
 
-    def execute(self, report: Report | None = None) -> RunResult:
+    def execute(self, report: Report | None = None, *, end_now: bool = False) -> RunResult:
         """Train to the end, or resume from the folder's checkpoint, and save the model to `folder/model`.
 
-        Raises `InputError` while another process trains into the folder.
+        With `end_now` the model is that of the checkpoint, without another update. Raises `InputError` while another
+        process trains into the folder, `UsageError` if there is no checkpoint to end at.
         """
         is_first = is_first_of(self.experiment.train.world_size)
         with folder_lock(self.folder) if is_first else nullcontext():
@@ -91,9 +93,9 @@ class Run:
             if is_first:
                 record = record_run(self.data, self.start, command=self.command)
                 write_config(self.folder, self.experiment, self.data, record)
-            return self._execute(report)
+            return self._execute(report, end_now)
 
-    def _execute(self, report: Report | None) -> RunResult:
+    def _execute(self, report: Report | None, end_now: bool) -> RunResult:
         last: list[Progress] = []
 
         def observe(progress: Progress) -> None:
@@ -103,7 +105,13 @@ class Run:
 
         experiment = self.experiment
         trained = train(
-            self.task, train=self.train, val=self.val, config=experiment.train, folder=self.folder, report=observe
+            self.task,
+            train=self.train,
+            val=self.val,
+            config=experiment.train,
+            folder=self.folder,
+            report=observe,
+            end_now=end_now,
         )
         merge_adapters(trained)
         end = last[0] if last else None

@@ -16,7 +16,7 @@ from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.data.cases import AnnotatedStudy, Split, subset_patients
 from cinema_cmr.data.seen_frames import SeenPatients, patients_seen
 from cinema_cmr.data.training_set import TrainingData
-from cinema_cmr.engine.trainer import Progress
+from cinema_cmr.engine.progress import Progress
 from cinema_cmr.evaluation.evaluate import evaluate
 from cinema_cmr.evaluation.gain import ComparedRuns, Gain, StartFacts, compare_starts
 from cinema_cmr.inference.runtime import choose_runtime

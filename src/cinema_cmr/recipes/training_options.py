@@ -48,6 +48,8 @@ class _LoopOptions:
     """steps between validations on the held-out studies"""
     patience: int | None = option(path="train.patience")
     """end after N validations without a better one, and keep the best weights"""
+    end_now: bool = option(False)
+    """end an interrupted run where it is, with the model of its checkpoint"""
     seed: int | None = option(path="train.seed")
     """seed of the first weights and of every random draw"""
     device: str | None = option(path="train.accelerator")

@@ -17,7 +17,7 @@ from cinema_cmr.recipes.registry import recipe_list
 from cinema_cmr.recipes.training_options import PretrainOptions, option
 
 if TYPE_CHECKING:
-    from cinema_cmr.engine.trainer import Progress
+    from cinema_cmr.engine.progress import Progress
 
 __all__ = ["add_arguments", "run"]
 
@@ -54,7 +54,14 @@ def run(given: Namespace) -> int:
     note_other_data(given, data, console)
     command = options.command("pretrain", folder)
     try:
-        result = pretrain(experiment, data, folder, command=command, report=lambda p: _report(console, p))
+        result = pretrain(
+            experiment,
+            data,
+            folder,
+            command=command,
+            end_now=options.end_now,
+            report=lambda progress: _report(console, progress),
+        )
     except RunStoppedError:
         if is_first_rank():
             raise

@@ -12,7 +12,7 @@ from cinema_cmr.commands.expected_end import progress_text
 from cinema_cmr.commands.options.training_data import add_codes_option
 
 if TYPE_CHECKING:
-    from cinema_cmr.engine.trainer import Progress
+    from cinema_cmr.engine.progress import Progress
     from cinema_cmr.pipeline.benchmarks import BenchRequest
 
 __all__ = ["add_bench_options", "bench_request", "split_names"]
