@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 
 import numpy as np
 import pytest
@@ -22,6 +23,11 @@ def first(n: int, **settings: int) -> list[tuple[int, int]]:
 def drawn_sample(example: int, rng: np.random.Generator | None) -> Sample:
     value = -1.0 if rng is None else float(rng.random())
     return Sample(name=f"example {example}", images={"sax": torch.full((1, 2, 2, 1), value)})
+
+
+def interrupted_sample(example: int, rng: np.random.Generator | None) -> Sample:
+    signal.raise_signal(signal.SIGINT)
+    return drawn_sample(example, rng)
 
 
 def batches(workers: int, *, n: int = 9, start: int = 0) -> list[Batch]:
@@ -59,6 +65,13 @@ def test_draws_are_the_same_with_and_without_workers() -> None:
     alone, helped = batches(0), batches(2)
     for a, b in zip(alone, helped, strict=True):
         assert a.names == b.names and torch.equal(a.images["sax"], b.images["sax"])
+
+
+def test_workers_leave_an_interrupt_to_the_process_that_trains() -> None:
+    """Ctrl-C reaches the workers of a terminal too: one that ended by it took the run with it."""
+    samples = SampleSet(list(range(N)), interrupted_sample, seed=3)
+    (batch,) = itertools.islice(make_loader(samples, EpochSampler(N, seed=3), batch_size=2, workers=1), 1)
+    assert len(batch.names) == 2
 
 
 def test_no_two_samples_and_no_two_epochs_share_a_draw() -> None:

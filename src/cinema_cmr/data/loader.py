@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
@@ -89,4 +90,10 @@ def make_loader(
         num_workers=workers,
         collate_fn=collate_fn,
         persistent_workers=workers > 0,
+        worker_init_fn=_ignore_interrupts,
     )
+
+
+def _ignore_interrupts(_worker: int) -> None:
+    """Leave Ctrl-C, which reaches all processes of a terminal, to the one that trains: it still needs the batches."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
