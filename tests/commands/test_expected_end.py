@@ -39,7 +39,7 @@ def test_it_is_said_once_before_the_first_progress(capsys: pytest.CaptureFixture
 def test_a_run_that_had_ended_reports_no_loss() -> None:
     """Begun again it was validated once more, and said "loss nan, 0.00 samples/s"."""
     again = replace(FIRST, loss=float("nan"), samples_per_s=0.0)
-    assert progress_text(again, "loss nan") == "no update left to make"
+    assert progress_text(again, "loss nan") == "no further update"
     assert progress_text(FIRST, "loss 1.000") == "loss 1.000"
 
 

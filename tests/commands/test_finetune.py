@@ -71,7 +71,7 @@ def test_a_finished_run_goes_on_from_nothing_and_another_is_refused(
     weights = (tmp_path / "model" / "weights.safetensors").read_bytes()
     assert call(*words, "--steps", 1) == 0
     again = capsys.readouterr().err
-    assert "no update left to make; dice_rv" in again and "nan" not in again
+    assert "no further update; dice_rv" in again and "nan" not in again
     assert (tmp_path / "model" / "weights.safetensors").read_bytes() == weights
     assert call(*words, "--steps", 3) == 2
     assert "another run" in capsys.readouterr().err

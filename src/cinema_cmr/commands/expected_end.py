@@ -45,7 +45,7 @@ def end_text(progress: Progress, *, now: float) -> str:
 
 def progress_text(progress: Progress, text: str) -> str:
     """Return `text`, of the updates that were made, or that there were none: a run that had ended is begun again."""
-    return text if progress.is_updated else "no update left to make"
+    return text if progress.is_updated else "no further update"
 
 
 def early_stopping_line(result: RunResult) -> dict[str, str]:
