@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import sys
+import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -11,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cinema_cmr.core.errors import InputError, UsageError
-from cinema_cmr.pipeline.servers import serve_dicom, serve_viewer
+from cinema_cmr.pipeline.servers import serve_dicom, serve_viewer, wait_until_ended
 
 
 def free_port() -> int:
@@ -63,3 +66,18 @@ def test_the_node_receives_while_the_block_runs(tmp_path: Path) -> None:
     assert serve_dicom(watch=tmp_path).address is None
     with pytest.raises(UsageError, match="no DICOM address"):
         serve_dicom(to=["nowhere"])
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="signals of POSIX")
+def test_a_signal_that_another_thread_receives_ends_the_wait() -> None:
+    """The handler runs in the main thread, which a wait without end would never wake."""
+
+    def signal_here() -> None:
+        time.sleep(0.2)  # the wait has begun
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    thread = threading.Thread(target=signal_here)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        wait_until_ended()
+    thread.join()

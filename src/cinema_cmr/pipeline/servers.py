@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from cinema_cmr.core.errors import InputError, UsageError
@@ -19,7 +19,7 @@ from cinema_cmr.serve.server_settings import Limits, ServeSettings
 if TYPE_CHECKING:
     from cinema_cmr.serve.jobs import JobStore
 
-__all__ = ["DicomServer", "ViewerServer", "serve_dicom", "serve_viewer"]
+__all__ = ["DicomServer", "ViewerServer", "serve_dicom", "serve_viewer", "wait_until_ended"]
 
 _VIEWER_HOME, _RECEIVER_HOME = "~/cinema-studies", "~/cinema-receiver"
 _DICOM_PORT = 11112
@@ -109,6 +109,12 @@ class ViewerServer:
         }
 
 
+def wait_until_ended() -> None:
+    """Wait for Ctrl-C or a signal; one that arrives in another thread is seen within a second, not never."""
+    while True:
+        time.sleep(1.0)
+
+
 class DicomServer:
     """The DICOM receiver of some settings; `run()` receives until it is ended, `with` receives while its block runs."""
 
@@ -124,7 +130,7 @@ class DicomServer:
     def run(self) -> None:
         """Receive until the program is ended; raises as `with` does."""
         with self:
-            Event().wait()
+            wait_until_ended()
 
     def __enter__(self) -> JobStore:
         """Start; return the received studies. Raises `InputError` for a home in use or a port that is not free."""

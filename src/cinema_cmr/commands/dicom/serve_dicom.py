@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from threading import Event
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, Namespace
@@ -42,13 +41,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(given: Namespace) -> int:
     """Receive until the program is ended; its log is JSON lines on stderr."""
+    from cinema_cmr.pipeline.servers import wait_until_ended
+
     server = _server(given)
     set_log_format("json")
     with server:
         watched = f"folder {given.watch}" if given.watch else None
         text = " and ".join(filter(None, [server.address, watched]))
         Console(as_json=given.json).result(f"CineMA receives at {text}; end with Ctrl-C", {"address": server.address})
-        Event().wait()
+        wait_until_ended()
     return 0
 
 
