@@ -149,6 +149,16 @@ def test_a_model_in_the_way_of_a_narrowed_one_is_found_before_the_data_is_read(
     assert "'card.json' exists already" in capsys.readouterr().err
 
 
+def test_a_network_that_cannot_be_narrowed_is_found_before_the_data_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--data", f"acdc:{tmp_path / 'nowhere'}", "--name", "slim", "-o", tmp_path / "slim")
+    assert call("weights", "narrow", "cinema-small", "--chans", "3,4,5,6,6", *words) == 5
+    assert "trained for the task 'pretrain'" in capsys.readouterr().err
+    assert call("weights", "narrow", "cinema-sax", "--chans", "8,8", *words) == 2
+    assert "channels [8, 8]" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

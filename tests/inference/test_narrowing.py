@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from cinema_cmr.core.errors import InputError, OutputExistsError, WeightsError
+from cinema_cmr.core.errors import InputError, OutputExistsError, UsageError, WeightsError
 from cinema_cmr.core.study import Study
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.inference.narrowing import narrow_model
@@ -78,11 +79,14 @@ def test_a_model_of_landmarks_is_narrowed_in_its_own_views(tmp_path: Path) -> No
 
 
 def test_other_networks_and_too_few_images_are_errors(wide: LoadedModel, studies: list[Study], tmp_path: Path) -> None:
+    unread: Iterator[Study] = (pytest.fail("a study was read before the model was checked") for _ in "x")
     with pytest.raises(WeightsError, match="trained for the task 'pretrain'"):
-        narrow_model("cinema-small", tmp_path / "a", CHANS, studies, name="a")
+        narrow_model("cinema-small", tmp_path / "a", CHANS, unread, name="a")
     other = replace(wide, model=nn.Conv2d(1, 4, 1), card=replace(wide.card, architecture="conv"))
     with pytest.raises(WeightsError, match="'wide' is a conv; expected one U-Net"):
-        narrow_model(other, tmp_path / "a", CHANS, studies, name="a")
+        narrow_model(other, tmp_path / "a", CHANS, unread, name="a")
+    with pytest.raises(UsageError, match="expected 5 numbers up to these"):
+        narrow_model(wide, tmp_path / "a", [8, 8, 8, 8, 8], unread, name="a")
     with pytest.raises(InputError, match="1 images of the views sax in 1 studies"):
         narrow_model("cinema-sax", tmp_path / "a", CHANS, studies[:1], name="a")
     assert not (tmp_path / "a").exists()

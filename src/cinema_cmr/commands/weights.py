@@ -177,11 +177,9 @@ def _join(given: Namespace, console: Console) -> int:
 
 def _narrow(given: Namespace, console: Console) -> int:
     from cinema_cmr.inference.narrowing import narrow_model
-    from cinema_cmr.models.weights import check_no_model
 
-    check_no_model(given.output, overwrite=given.overwrite)
     chans = _channels(given.chans)
-    studies = [study for data in given.data for study in _training_studies(data, _NARROW_STUDIES, console)]
+    studies = (study for data in given.data for study in _training_studies(data, _NARROW_STUDIES, console))
     made = narrow_model(
         given.source[0],
         given.output,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from cinema_cmr.inference.runtime import choose_runtime
 from cinema_cmr.inference.segmenter import Segmenter
 from cinema_cmr.models.baselines import UNet2d
 from cinema_cmr.models.cards import read_card
-from cinema_cmr.models.compact.narrowed import narrow_unet, same_labels
+from cinema_cmr.models.compact.narrowed import check_channels, narrow_unet, same_labels
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.points import points_of_heatmaps
 from cinema_cmr.models.weights import check_no_model, load_model, save_model
@@ -51,7 +51,7 @@ def narrow_model(
     source: LoadedModel | Path | str,
     folder: Path | str,
     chans: Sequence[int],
-    studies: Sequence[Study],
+    studies: Iterable[Study],
     *,
     name: str,
     licence: str = "",
@@ -64,8 +64,8 @@ def narrow_model(
     each of `studies` is used, near ED and ES in turn, and no label; thirty people are enough, at 0.1 GB of memory each.
     `licence` defaults to the model's own. Raises `WeightsError` for a model of masks or landmarks that is no single
     U-Net, or of another task, `UsageError` for numbers of channels that do not fit it, `InputError` for fewer than
-    four images of its views, and `OutputExistsError`, before any work, where a model is in `folder` and `overwrite` is
-    False.
+    four images of its views, and `OutputExistsError` where a model is in `folder` and `overwrite` is False. Model,
+    channels and `folder` are checked before the first study is drawn from `studies`, which may read them one by one.
     """
     check_no_model(folder, overwrite=overwrite)
     loaded = source if isinstance(source, LoadedModel) else load_model(source)
@@ -74,11 +74,13 @@ def narrow_model(
         raise WeightsError(
             f"'{loaded.card.name}' is a {loaded.card.architecture}; expected one U-Net, as cinema-sax is"
         )
+    check_channels(loaded.model, chans)
     finder = _finder(loaded)
-    images = [one for at, study in enumerate(studies) for one in _images(study, loaded, finder, near_es=at % 2 == 1)]
+    of_studies = [list(_images(study, loaded, finder, near_es=at % 2 == 1)) for at, study in enumerate(studies)]
+    images = [image for of_one in of_studies for image in of_one]
     if len(images) < _EVERY:
         views = ", ".join(loaded.card.grids)
-        raise InputError(f"{len(images)} images of the views {views} in {len(studies)} studies; expected 4 or more")
+        raise InputError(f"{len(images)} images of the views {views} in {len(of_studies)} studies; expected 4 or more")
     network = narrow_unet(loaded.model, chans, [one for at, one in enumerate(images) if (at + 1) % _EVERY], seed=seed)
     agreement = _agreement(loaded, network, images[_EVERY - 1 :: _EVERY])
     card = replace(
@@ -87,7 +89,7 @@ def narrow_model(
         licence=licence or loaded.card.licence,
         description=f"'{loaded.card.name}' with fewer channels, fitted and not trained: a start for fine-tuning",
         config={**loaded.card.config, "chans": list(chans)},
-        training=_training(loaded.card, len(studies), agreement),
+        training=_training(loaded.card, len(of_studies), agreement),
     )
     return NarrowedModel(card=read_card(save_model(folder, network, card, overwrite=overwrite)), agreement=agreement)
 

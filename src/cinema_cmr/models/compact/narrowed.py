@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.models.baselines import AcrossSlices, ConvPair, UNet2d, UNet2dConfig
 
-__all__ = ["narrow_unet", "same_labels"]
+__all__ = ["check_channels", "narrow_unet", "same_labels"]
 
 _N_ROWS = 24_000
 """Positions from which a layer is fitted; the largest fit has 9 times two levels' channels as unknowns."""
@@ -43,11 +43,7 @@ def narrow_unet(network: UNet2d, chans: Sequence[int], images: Sequence[Tensor],
     million weights. Raises `UsageError` for another number of resolutions, more channels than the network has, or no
     image.
     """
-    wide = network.config.chans
-    if len(chans) != len(wide) or any(not 1 <= few <= many for few, many in zip(chans, wide, strict=True)):
-        raise UsageError(
-            f"channels {list(chans)} of a network of {list(wide)}; expected {len(wide)} numbers up to these"
-        )
+    check_channels(network, chans)
     if not images:
         raise UsageError("no image to fit the narrower network to; expected the inputs of some thirty people")
     stacks = [image.float() if image.ndim == 5 else image.float()[..., None] for image in images]
@@ -56,6 +52,15 @@ def narrow_unet(network: UNet2d, chans: Sequence[int], images: Sequence[Tensor],
     both = _Features(wide=planes, narrow=list(planes), n_slices=[stack.shape[-1] for stack in stacks])
     _Fit(network.eval(), narrow, torch.Generator().manual_seed(seed)).run(both)
     return narrow
+
+
+def check_channels(network: UNet2d, chans: Sequence[int]) -> None:
+    """Raise `UsageError` unless `chans` has a number from 1 to that of `network` for each of its resolutions."""
+    wide = network.config.chans
+    if len(chans) != len(wide) or any(not 1 <= few <= many for few, many in zip(chans, wide, strict=True)):
+        raise UsageError(
+            f"channels {list(chans)} of a network of {list(wide)}; expected {len(wide)} numbers up to these"
+        )
 
 
 @torch.no_grad()
