@@ -202,7 +202,7 @@ def test_studies_that_cannot_be_scored_are_named() -> None:
     assert its.not_scorable(planes(LABELS, View.LAX_4C)) == "no labels of the short axis"
     assert its.not_scorable(replace(annotated(LABELS), labelled_frames={View.SAX: ()})) == "no labels of the short axis"
     both = evaluator(None, View.LAX_2C, View.LAX_4C)
-    assert both.not_scorable(annotated(LABELS)) == "no labels of the 2-chamber or the 4-chamber"
+    assert both.not_scorable(annotated(LABELS)) == "no labels of the 2-chamber or 4-chamber"
     scar = replace(annotated(LABELS), labels={View.SAX: LabelMap(array=LABELS, scheme="scar")})
     with pytest.raises(InputError, match="choose a model of the same scheme"):
         its.evaluate(scar)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cinema_cmr.core.card import ModelCard
@@ -14,7 +14,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.tasks.result import Result, Summary, summarise
 
-__all__ = ["Evaluator", "PredictionOptions", "StudyPrediction", "view_titles"]
+__all__ = ["Evaluator", "PredictionOptions", "StudyPrediction"]
 
 StudyPrediction = Mapping[View, Prediction] | Mapping[View, LandmarkPrediction] | Mapping[str, float]
 """View -> masks or landmarks, or output -> number or class probability."""
@@ -55,12 +55,3 @@ class Evaluator(ABC):
     def summarise(self, results: Sequence[Result], *, seed: int = 0) -> Summary:
         """Summarise results over patients."""
         return summarise(results, seed=seed)
-
-
-def view_titles(views: Iterable[View]) -> str:
-    """Return the titles of views for a message.
-
-    >>> view_titles([View.LAX_4C, View.LAX_2C])
-    'the 4-chamber or the 2-chamber'
-    """
-    return " or ".join(f"the {view.title}" for view in views)

@@ -18,7 +18,7 @@ from cinema_cmr.core.errors import GeometryError, UsageError
 from cinema_cmr.core.geometry import apply_affine
 from cinema_cmr.core.results import LandmarkPrediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import LANDMARKS, View
+from cinema_cmr.core.vocabulary import LANDMARKS, View, view_list
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
@@ -41,7 +41,7 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.points import fractions_of_points, heatmaps_of_points, points_of_fractions, points_of_heatmaps
 from cinema_cmr.score.landmarks import detection_rates, landmark_distances_mm
 from cinema_cmr.score.statistics import finite_mean
-from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions
 from cinema_cmr.tasks.result import Result
 from cinema_cmr.tasks.task import CardFields, Loss, Task
 
@@ -238,7 +238,7 @@ class LandmarkEvaluator(Evaluator):
     def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
         """Require landmarks in one of the model's views."""
         found = any(view in annotated.landmarks and view in annotated.study for view in self.card.grids)
-        return None if found else f"no landmarks of {view_titles(self.card.grids)}"
+        return None if found else f"no landmarks of the {view_list(self.card.grids, 'or')}"
 
     def evaluate(self, annotated: AnnotatedStudy) -> Result:
         """Predict the whole cines and score the frames that have reference points."""

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import NoCineError, UsageError, WeightsError
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.vocabulary import View, view_list
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample, collate
 from cinema_cmr.data.store import StoredStudy, write_study
@@ -32,7 +32,7 @@ from cinema_cmr.models.blocks.masking import TokenMask, draw_masks
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.mae import CineMA
 from cinema_cmr.score.statistics import finite_mean
-from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions
 from cinema_cmr.tasks.lessons import LessonConfig, Lessons, is_lesson, mask_network
 from cinema_cmr.tasks.mask_examples import SegmentExample
 from cinema_cmr.tasks.result import Result
@@ -306,7 +306,7 @@ class PretrainEvaluator(Evaluator):
     def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
         """Require images of one of the model's views."""
         found = any(view in annotated.study for view in self.card.grids)
-        return None if found else f"no images of {view_titles(self.card.grids)}"
+        return None if found else f"no images of the {view_list(self.card.grids, 'or')}"
 
     def evaluate(self, annotated: AnnotatedStudy) -> Result:
         """Reconstruct one moment of the cycle, drawn with its masks from the study's name."""

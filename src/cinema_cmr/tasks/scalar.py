@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import View
+from cinema_cmr.core.vocabulary import View, view_list
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.sample import Batch, Sample
 from cinema_cmr.image.augment import Augmentation, change_intensities, draw_intensities, draw_plane, move_planes
@@ -29,7 +29,7 @@ from cinema_cmr.inference.study_tensors import PhasePlanes, channels_first, crop
 from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.score.classification import balanced_accuracy, confusion_matrix, score_classes
 from cinema_cmr.score.statistics import Interval, bootstrap_interval, finite_mean, mean_interval
-from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions
 from cinema_cmr.tasks.result import Confusion, Result, Summary, by_patient, summarise
 from cinema_cmr.tasks.targets import bounds_of_cycle, class_name, target_value
 from cinema_cmr.tasks.task import CardFields, Loss, Task
@@ -202,7 +202,7 @@ class ScalarEvaluator(Evaluator):
     def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
         """Require images of one of the model's views, and the target."""
         if not any(view in annotated.study for view in self.card.grids):
-            return f"no images of {view_titles(self.card.grids)}"
+            return f"no images of the {view_list(self.card.grids, 'or')}"
         return f"'{self.target}' is unknown" if target_value(annotated, self.target) is None else None
 
     def predict(self, study: Study) -> dict[str, float]:

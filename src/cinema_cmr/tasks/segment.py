@@ -16,7 +16,7 @@ from cinema_cmr.core.card import Grid
 from cinema_cmr.core.errors import InputError, UsageError, unknown_name
 from cinema_cmr.core.results import Prediction
 from cinema_cmr.core.study import Study
-from cinema_cmr.core.vocabulary import LABEL_SCHEMES, VENTRICULAR_SCHEMES, View
+from cinema_cmr.core.vocabulary import LABEL_SCHEMES, VENTRICULAR_SCHEMES, View, view_list
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.data.heart_position import heart_positions
 from cinema_cmr.data.sample import IGNORE_INDEX, Batch, Sample
@@ -37,7 +37,7 @@ from cinema_cmr.models.loaded import LoadedModel
 from cinema_cmr.models.losses import cross_entropy, distillation, find_loss, soft_dice
 from cinema_cmr.score.overlap import dice_by_class
 from cinema_cmr.score.statistics import finite_mean
-from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions, view_titles
+from cinema_cmr.tasks.evaluator import Evaluator, PredictionOptions
 from cinema_cmr.tasks.mask_examples import SegmentExample, drawn_classes, largest_share, make_sample, mask_examples
 from cinema_cmr.tasks.mask_scores import labelled_cine, score_stack, score_views
 from cinema_cmr.tasks.result import Result
@@ -329,7 +329,7 @@ class SegmentEvaluator(Evaluator):
     def not_scorable(self, annotated: AnnotatedStudy) -> str | None:
         """Require labels of one of the model's views."""
         labelled = any(annotated.labelled_frames.get(view) for view in self.views)
-        return None if labelled else f"no labels of {view_titles(self.views)}"
+        return None if labelled else f"no labels of the {view_list(self.views, 'or')}"
 
     def evaluate(self, annotated: AnnotatedStudy) -> Result:
         """Predict and score the labelled frames; raises `InputError` for labels of another scheme."""
