@@ -76,6 +76,7 @@ def numbers_of(study: OpenedStudy, *, quick: bool = False) -> Numbers:
     values = measured.to_dict()
     return Numbers(
         state=review.state(record.edits),
+        revision=study.revision,
         values={name: values[name] for name in SHOWN_VALUES if name in values},
         own_values={name: own[name] for name in SHOWN_VALUES if name in own},
         curves={name: _finite(curve) for name, curve in measured.curves.items()},
