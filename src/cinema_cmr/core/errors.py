@@ -20,6 +20,7 @@ CinemaError                    (exit code 1)
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import traceback
 from collections.abc import Iterable
@@ -44,6 +45,8 @@ __all__ = [
     "as_cinema_error",
     "unknown_name",
 ]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _MANY = 24
 """Of more names only the nearest are printed."""
@@ -166,7 +169,8 @@ def _system_error(error: OSError) -> str:
     where = ""
     if isinstance(error.filename, str | bytes | os.PathLike):
         where = f"'{Path(os.fsdecode(error.filename)).name}': "
-    return f"{where}{error.strerror or 'a file cannot be read or written'}"
+    wanted = "; expected room for what is written: free some, then make the same call again"
+    return f"{where}{error.strerror or 'a file cannot be read or written'}{wanted if error.errno in _FULL else ''}"
 
 
 def _place_of(error: Exception) -> str:
