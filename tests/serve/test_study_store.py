@@ -32,7 +32,7 @@ from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.messages import Changes
 from cinema_cmr.serve.opened_study import OpenedStudy
 from cinema_cmr.serve.opened_view import read_codes
-from cinema_cmr.serve.study_store import ChangedElsewhereError, StudyStore
+from cinema_cmr.serve.study_store import StudyStore
 
 pytestmark = pytest.mark.medium
 
@@ -397,47 +397,3 @@ def test_results_that_are_up_to_date_are_left_alone(results: Path, monkeypatch: 
         again.use(key, again.write_results)
         again.use(key, partial(again.sign_off, signed=True))
     assert (results / "run.json").read_bytes() == written
-
-
-def test_a_change_of_what_another_window_has_changed_is_refused(template: Path, tmp_path: Path) -> None:
-    """Both windows show the slice as the model left it; the second would undo the stroke of the first unseen."""
-    folder = Path(shutil.copytree(template, tmp_path / "one"))
-    store = StudyStore(Library([tmp_path]))
-    (key,) = (one.key for one in store.library.listed())
-    store.use(key, store.look_at)
-    seen = store.use(key, numbers_of).revision
-
-    def change(**given: object) -> str:
-        changes = Changes.model_validate(given)
-
-        def action(study: OpenedStudy) -> str:
-            store.change(study, changes)
-            return numbers_of(study, quick=True).revision
-
-        return store.use(key, action)
-
-    first = {"view": "sax", "frame": 0, "slice": 2, "runs": [0, 56 * 46]}
-    later = change(slices=[first], seen=seen)
-    stored = (folder / "review.json").read_bytes()
-    with pytest.raises(ChangedElsewhereError, match="changed in another window"):
-        change(slices=[{**first, "runs": [0, 56 * 46 - 1, 3, 1]}], seen=seen)
-    with pytest.raises(ChangedElsewhereError):
-        store.use(key, partial(store.sign_off, signed=True, seen=seen))
-    assert (folder / "review.json").read_bytes() == stored
-    store.use(key, store.bring_up_to_date)  # as opening the report does: nothing is corrected by it
-    assert change(es_frame=1, seen=later) != later
-    assert change(es_frame=1) == store.use(key, numbers_of).revision, "a caller that saw nothing is not checked"
-
-
-def test_two_servers_lose_no_stroke_of_the_other(template: Path, tmp_path: Path) -> None:
-    """The study lies in the memory of both when one stores a correction, and when the other adds one."""
-    folder = Path(shutil.copytree(template, tmp_path / "one"))
-    stores = [StudyStore(Library([tmp_path])) for _ in range(2)]
-    (key,) = (one.key for one in stores[0].library.listed())
-    for store in stores:
-        store.use(key, store.look_at)
-    seen = stores[1].use(key, numbers_of).revision
-    for index, store in enumerate(stores):
-        store.use(key, erasing(store, 2 + index))
-    assert {one.slice for one in read_review(folder).slices} == {2, 3}
-    assert stores[1].use(key, numbers_of).revision != seen

@@ -140,6 +140,8 @@ class Numbers(_Message):
     own_basal_rule: str
     """That of the model's run."""
     signed_off: str | None
+    older_objects: bool
+    """Whether DICOM objects beside the results were written before the results were last corrected."""
     history: list[dict[str, str]]
 
 

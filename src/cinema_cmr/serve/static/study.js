@@ -352,6 +352,7 @@ export class StudyPage {
       await this.corrections.settled();
       this.showStored(await api.signOff(this.id, signed, this.revision));
       toast(signed ? "Signed off" : "Sign-off withdrawn");
+      if (signed && this.numbers.older_objects) toast("The DICOM objects beside the results are of before the correction: write them anew by cinema export … --overwrite", "error");
     } catch (error) { this.failed(error); }
     this.head.busy("");
   }
