@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -286,3 +287,22 @@ def test_two_windows_lose_no_stroke_of_the_other(browser: Browser, home: Path, r
         pages[0].evaluate("dispatchEvent(new Event('focus'))")
         until("cinemaPage.corrected.size === 0", pages[0])
         assert shown_ef(pages[0]) == shown_ef(pages[1]) == f"{measured_ef(results):.0f}"
+
+
+def test_results_on_a_read_only_disk_can_be_looked_at(
+    browser: Browser, home: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object, folder: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(folder / "review.json"))
+
+    monkeypatch.setattr("cinema_cmr.serve.opened_study.write_review", refuse)
+    with running_server(home, results, port=free_port()) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.locator("tbody tr").click()
+        until(OPENED, page)
+        page.locator("text=Nothing can be stored: 'review.json': Read-only file system").wait_for()
+        model = shown_ef(page)
+        erase_middle(page)
+        until("cinemaPage.corrections.losses === 1 && !cinemaPage.corrections.stale", page)
+        assert shown_ef(page) == model and page.locator(".bar .state").inner_text() == "new"

@@ -46,7 +46,13 @@ __all__ = [
     "unknown_name",
 ]
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_ROOM = "; expected room for what is written: free some, then make the same call again"
+_WANTED = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: "; expected a folder that can be written to: choose another, or work on a copy",
+}
+"""Error of the system -> what was expected, and what to do."""
 
 _MANY = 24
 """Of more names only the nearest are printed."""
@@ -169,8 +175,7 @@ def _system_error(error: OSError) -> str:
     where = ""
     if isinstance(error.filename, str | bytes | os.PathLike):
         where = f"'{Path(os.fsdecode(error.filename)).name}': "
-    wanted = "; expected room for what is written: free some, then make the same call again"
-    return f"{where}{error.strerror or 'a file cannot be read or written'}{wanted if error.errno in _FULL else ''}"
+    return f"{where}{error.strerror or 'a file cannot be read or written'}{_WANTED.get(error.errno or 0, '')}"
 
 
 def _place_of(error: Exception) -> str:

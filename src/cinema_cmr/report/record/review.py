@@ -245,9 +245,10 @@ def read_review(results: Path) -> Review:
         return Review()
     try:
         return from_dict(Review, read_json(path), REVIEW_FILE)
-    except (UsageError, OSError) as error:
+    except (UsageError, UnreadableFileError, OSError) as error:
         raise UnreadableFileError(
-            f"'{REVIEW_FILE}' cannot be read ({error}); expected a review of this program: move it away"
+            f"'{REVIEW_FILE}' of '{results.name}' cannot be read ({error}); expected a review of this program: move it"
+            " away, or put an intact copy in its place"
         ) from error
 
 

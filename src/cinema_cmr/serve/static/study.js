@@ -53,7 +53,8 @@ export class StudyPage {
     this.stage.fit();
     this.redraw();
     this.ready = this.loadAll();
-    await api.opened(this.id);
+    // Results on a read-only disk can be looked at, too.
+    await api.opened(this.id).catch((error) => this.failed(new Error(`Nothing can be stored: ${error.message}`)));
     this.panel.loadSegments();
     addEventListener("focus", () => this.follow(), { signal: this.events.signal });
   }
