@@ -147,7 +147,7 @@ def test_the_error_without_a_cine_lists_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "readme.txt").write_text("x")
     with pytest.raises(NoCineError, match=r"12 DICOM files of 1 series, 1 other files.*series 7: 2 frames at most"):
         read_dicom(tmp_path)
-    with pytest.raises(NoCineError, match="0 DICOM images"):
+    with pytest.raises(NoCineError, match="0 DICOM files"):
         read_dicom(tmp_path / "readme.txt")
 
 
