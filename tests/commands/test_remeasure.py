@@ -60,6 +60,16 @@ def test_a_new_folder_has_everything_and_the_old_one_stays(
     assert "--overwrite" in capsys.readouterr().err
 
 
+def test_objects_of_before_are_named(results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `cinema export` wrote still has the model's numbers, and could be sent as if it had the corrected ones."""
+    (results / "dicom").mkdir()
+    (results / "dicom" / "fhir.json").write_text('{"timestamp": "2026-01-01T00:00:00+00:00"}')
+    assert call("remeasure", results, "--es-frame", 3, "--overwrite") == 0
+    assert "results/dicom' still holds the objects of before" in capsys.readouterr().err
+    assert call("remeasure", results, "--es-frame", 4, "-o", tmp_path / "new") == 0
+    assert "still holds" not in capsys.readouterr().err
+
+
 def test_a_failure_leaves_the_old_results_whole(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,6 +42,12 @@ def test_the_list_is_complete_and_drawn() -> None:
     ("error", "kind", "told"),
     [
         (OSError(28, "No space left on device", "/home/doe_jane/a.csv"), InputError, "'a.csv': No space left"),
+        (OSError(28, "No space left on device"), InputError, "free some, then make the same call again"),
+        (
+            OSError(30, "Read-only file system", "/x/doe_jane/r.json"),
+            InputError,
+            "'r.json': Read-only file system; expected",
+        ),
         (OSError("doe_jane"), InputError, "a file cannot be read or written"),
         (MemoryError("doe_jane"), OutOfMemoryError, "needs more memory than is free"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), OutOfMemoryError, "needs more"),

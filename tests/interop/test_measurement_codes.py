@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -38,8 +39,8 @@ def with_atria(labels: LabelMap) -> LabelMap:
     return LabelMap(array=array, scheme="chambers")
 
 
-def computed_names() -> set[str]:
-    """Names of all measurements: of a stack with long axes and landmarks, of one frame, and of late enhancement."""
+def computed() -> list[tuple[Measurement, ...]]:
+    """All measurements: of a stack with long axes and landmarks, of one frame, and of late enhancement."""
     stack, long_axis = stack_cine(), long_axis_cine()
     planes = {view: replace(long_axis, view=view) for view in LANDMARKS}
     study = Study(name="", cines=(stack, *planes.values()), subject=SUBJECT)
@@ -55,7 +56,11 @@ def computed_names() -> set[str]:
     scar[scar == 3] = 1
     scar[..., :3, :][scar[..., :3, :] == 2] = 3
     late = measure_masks(still, LabelMap(array=scar, scheme="scar"))
-    return {*whole, *frame, *late}
+    return [whole.measured, frame.measured, late.measured]
+
+
+def computed_names() -> set[str]:
+    return {one.name for measured in computed() for one in measured}
 
 
 @pytest.mark.medium
@@ -67,6 +72,18 @@ def test_each_measurement_has_a_code_or_is_listed_without() -> None:
     unlisted = {name for name in names - frames if (name in MEASUREMENT_CODES) == is_without_code(name)}
     assert unlisted == set(), "give them a code in MEASUREMENT_CODES, or list them in _WITHOUT_CODE"
     assert set(MEASUREMENT_CODES) - names == set(), "codes of measurements that do not exist"
+
+
+@pytest.mark.medium
+def test_no_two_values_have_the_same_code_modifiers_and_method() -> None:
+    """A system that reads codes alone would take the one for the other: two LVEF in one report, say."""
+    for measured in computed():
+        kinds = Counter(
+            (one.code.concept, one.code.site, one.code.phase, one.code.derivation, one.unit.value, one.method)
+            for one in coded_measurements(measured)
+        )
+        assert [kind for kind, number in kinds.items() if number > 1] == []
+    assert "lv_ef_valve_plane_percent" in {one.name for one in uncoded_measurements(computed()[0])}
 
 
 @pytest.mark.parametrize(

@@ -131,3 +131,12 @@ def test_json_rejects_unsupported_types(tmp_path: Path, bad: object) -> None:
     with pytest.raises(UsageError, match="cannot be written as JSON"):
         write_json(tmp_path / "a.json", bad)
     assert os.listdir(tmp_path) == []
+
+
+def test_an_error_names_the_file_and_not_its_draft(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError) as caught, atomic_path(tmp_path / "review.json") as sibling:
+        sibling.read_bytes()
+    assert caught.value.filename == str(tmp_path / "review.json")
+    with pytest.raises(FileNotFoundError) as caught, atomic_path(tmp_path / "review.json"):
+        (tmp_path / "other").read_bytes()
+    assert caught.value.filename == str(tmp_path / "other")

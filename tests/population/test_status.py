@@ -14,7 +14,14 @@ from cinema_cmr.core.errors import InputError
 from cinema_cmr.files.lock import LOCK_FILE, folder_lock
 from cinema_cmr.files.owner import this_process
 from cinema_cmr.population.outcome import Attempt, StudyOutcome
-from cinema_cmr.population.status import RunStatus, StatusFile, is_running, read_statuses, status_lines
+from cinema_cmr.population.status import (
+    RunStatus,
+    StatusFile,
+    is_running,
+    read_statuses,
+    status_lines,
+    unfinished_shards,
+)
 
 STATUS = RunStatus(shard="1-of-1", engine="local", workers=2, total=10, kept=4)
 
@@ -58,3 +65,25 @@ def test_a_run_of_another_machine_goes_on_while_its_lock_is_renewed(tmp_path: Pa
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no status"):
         read_statuses(tmp_path)
+
+
+def test_what_shards_lack_is_listed(tmp_path: Path) -> None:
+    def put(folder: str, shard: str, *, finished: bool, done: int = 3) -> Path:
+        path = tmp_path / folder / "status" / f"{shard}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(replace(STATUS, shard=shard, finished=finished, done=done))))
+        return tmp_path / folder
+
+    (tmp_path / "all" / "status").mkdir(parents=True)
+    first, second = put("a", "1-of-3", finished=True), put("b", "2-of-3", finished=False)
+    assert unfinished_shards([tmp_path / "all", first, second]) == [
+        "shard 2/3 has not ended: 7 of 10 studies",
+        "shard 3/3 is not in these folders",
+    ]
+    put("c", "2-of-3", finished=True)
+    third = put("c", "3-of-3", finished=True)
+    assert unfinished_shards([first, second, third]) == []
+    put("a", "1-of-16", finished=True)  # an earlier plan, given up
+    assert unfinished_shards([first, second, third]) == []
+    assert unfinished_shards([put("b", "1-of-1", finished=True)]) == [], "done as a whole"
+    assert unfinished_shards([put("d", "1-of-1", finished=False)]) == ["'d' has not ended: 7 of 10 studies"]

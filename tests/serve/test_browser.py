@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -262,3 +263,46 @@ def test_text_of_a_study_is_text(browser: Browser, home: Path, results: Path) ->
         assert page.locator("h1").inner_text() == attack
         assert page.evaluate("globalThis.broken") is None
         page.close()
+
+
+def test_two_windows_lose_no_stroke_of_the_other(browser: Browser, home: Path, results: Path) -> None:
+    with running_server(home, results, port=free_port()) as address:
+        context = browser.new_context()
+        pages = [context.new_page() for _ in range(2)]
+        for page in pages:
+            page.goto(address)
+            page.locator("tbody tr").click()
+            until(OPENED, page)
+            page.evaluate("cinemaPage.follow = async () => {}")  # as while the window is not looked at
+        erase_middle(pages[0])
+        (first,) = read_review(results).slices
+        erase_middle(pages[1])
+        assert "changed in another window" in pages[1].locator(".toast").last.inner_text()
+        assert read_review(results).slices == (first,)
+        until("cinemaPage.corrected.size === 1", pages[1])
+        assert shown_ef(pages[1]) == shown_ef(pages[0]) == f"{measured_ef(results):.0f}"
+        pages[1].keyboard.press("r")  # from here on it changes what it shows
+        until(lambda: not read_review(results).slices)
+        pages[0].evaluate("delete cinemaPage.follow")
+        pages[0].evaluate("dispatchEvent(new Event('focus'))")
+        until("cinemaPage.corrected.size === 0", pages[0])
+        assert shown_ef(pages[0]) == shown_ef(pages[1]) == f"{measured_ef(results):.0f}"
+
+
+def test_results_on_a_read_only_disk_can_be_looked_at(
+    browser: Browser, home: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object, folder: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(folder / "review.json"))
+
+    monkeypatch.setattr("cinema_cmr.serve.opened_study.write_review", refuse)
+    with running_server(home, results, port=free_port()) as address:
+        page = browser.new_page()
+        page.goto(address)
+        page.locator("tbody tr").click()
+        until(OPENED, page)
+        page.locator("text=Nothing can be stored: 'review.json': Read-only file system").wait_for()
+        model = shown_ef(page)
+        erase_middle(page)
+        until("cinemaPage.corrections.losses === 1 && !cinemaPage.corrections.stale", page)
+        assert shown_ef(page) == model and page.locator(".bar .state").inner_text() == "new"

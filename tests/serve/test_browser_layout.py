@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from browsing import OPENED, free_port, latest, running_server, until
+from serving import landmark_results
 
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.report.record.review import read_review
 
 if TYPE_CHECKING:
@@ -106,3 +108,20 @@ def test_a_folder_is_dropped_on_the_list(browser: Browser, home: Path, tmp_path:
         sent = {path.name: path.parent.name for path in home.glob("studies/**/*.dcm")}
         assert sent == {"1.dcm": "series 1", "2.dcm": "series 1"} and not list(home.glob("studies/**/.hidden"))
         page.close()
+
+
+def test_a_number_and_its_unit_stand_on_one_line(browser: Browser, home: Path, tmp_path: Path) -> None:
+    """MAPSE of six sides, with the longest words."""
+    results = landmark_results(tmp_path, views=(View.LAX_4C, View.LAX_2C, View.LAX_3C))
+    with running_server(home, results, port=free_port()) as address:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(address)
+        page.locator("tbody tr a").click()
+        until(OPENED, page)
+        assert page.locator("[data-value=mapse_inferolateral_mm]").count() == 1
+        tops = """[...document.querySelectorAll(".card dd")].map((one) =>
+          Math.abs(one.children[0].getBoundingClientRect().bottom - one.children[1].getBoundingClientRect().bottom))"""
+        assert max(page.evaluate(tops)) < 8
+        assert page.evaluate(
+            "[...document.querySelectorAll('.card dl')].every((one) => one.scrollWidth <= one.clientWidth)"
+        )

@@ -1,7 +1,9 @@
-"""Changes of an opened study: equal labels are no correction, other programs' corrections are taken over."""
+"""Changes of an opened study: equal labels are no correction, those of others are taken over or seen before more."""
 
 from __future__ import annotations
 
+import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,15 @@ from cinema_cmr.core.errors import InputError, MissingFileError, UnknownNameErro
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.pipeline.results_folder import read_results
+from cinema_cmr.report.record.review import read_review
+from cinema_cmr.serve.document import numbers_of
 from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.messages import Changes
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
 from cinema_cmr.serve.opened_view import read_codes
-from cinema_cmr.serve.study_store import StudyStore
+from cinema_cmr.serve.study_store import ChangedElsewhereError, StudyStore
+
+EMPTY = {"view": "sax", "frame": 0, "slice": 2, "runs": [0, 56 * 46]}
 
 
 def opened(results: Path) -> OpenedStudy:
@@ -134,3 +140,50 @@ def test_a_code_that_a_view_does_not_have_is_refused(chambers: Path, view: str, 
     given = {"slices": [{"view": view, "frame": 0, "slice": 0, "runs": [code, width * height]}]}
     with pytest.raises(InputError, match="code"):
         store.use(key, lambda study: store.change(study, Changes.model_validate(given)))
+
+
+def change(store: StudyStore, key: str, **given: object) -> str:
+    """Change a study; return the revision that the window sees then."""
+    changes = Changes.model_validate(given)
+
+    def action(study: OpenedStudy) -> str:
+        store.change(study, changes)
+        return numbers_of(study, quick=True).revision
+
+    return store.use(key, action)
+
+
+@pytest.mark.medium
+def test_a_change_of_what_another_window_has_changed_is_refused(
+    template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(template, tmp_path / "one"))
+    store = StudyStore(Library([tmp_path]))
+    (key,) = (one.key for one in store.library.listed())
+    store.use(key, store.look_at)
+    seen = store.use(key, numbers_of).revision
+    later = change(store, key, slices=[EMPTY], seen=seen)
+    stored = (folder / "review.json").read_bytes()
+    with pytest.raises(ChangedElsewhereError, match="changed in another window"):
+        change(store, key, slices=[{**EMPTY, "runs": [0, 56 * 46 - 1, 3, 1]}], seen=seen)
+    with pytest.raises(ChangedElsewhereError):
+        store.use(key, partial(store.sign_off, signed=True, seen=seen))
+    assert (folder / "review.json").read_bytes() == stored
+    monkeypatch.setattr("cinema_cmr.report.html.write_report", lambda *given: given[-1].write_text("page"))
+    store.use(key, store.bring_up_to_date)  # as opening the report does: nothing is corrected by it
+    assert change(store, key, es_frame=1, seen=later) != later
+    assert change(store, key, es_frame=1) == store.use(key, numbers_of).revision, "who names nothing is not checked"
+
+
+def test_two_servers_lose_no_stroke_of_the_other(template: Path, tmp_path: Path) -> None:
+    """The study lies in the memory of both when one stores a correction, and when the other adds one."""
+    folder = Path(shutil.copytree(template, tmp_path / "one"))
+    stores = [StudyStore(Library([tmp_path])) for _ in range(2)]
+    (key,) = (one.key for one in stores[0].library.listed())
+    for store in stores:
+        store.use(key, store.look_at)
+    seen = stores[1].use(key, numbers_of).revision
+    for index, store in enumerate(stores):
+        change(store, key, slices=[{**EMPTY, "slice": 2 + index}])
+    assert {one.slice for one in read_review(folder).slices} == {2, 3}
+    assert stores[1].use(key, numbers_of).revision != seen

@@ -13,7 +13,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.analyse_case import CaseResult, CaseTarget, analyse_case
 from cinema_cmr.commands.case_pool import each_result
 from cinema_cmr.commands.console import Console
-from cinema_cmr.commands.dicom.export import add_phase_option, export_results
+from cinema_cmr.commands.dicom.export import add_phase_option, export_results, note_older_objects
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
 from cinema_cmr.commands.options.normal_ranges_file import read_normal_ranges
 from cinema_cmr.commands.options.shared_options import (
@@ -27,11 +27,13 @@ from cinema_cmr.commands.options.shared_options import (
 from cinema_cmr.commands.options.study_facts import check_one_study
 from cinema_cmr.core.errors import CinemaError, QualityError, as_cinema_error
 from cinema_cmr.core.study import Subject
+from cinema_cmr.interop.older_objects import FHIR_FILE, OBJECTS_FOLDER, has_older_objects
 from cinema_cmr.io.manifest import ManifestRow, study_names
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.pipeline.analysis_options import ExtraModels, InferenceOptions, Options, SeriesOptions, options_of_study
 from cinema_cmr.report.index import IndexRow
+from cinema_cmr.report.record.stored import read_measurements
 
 if TYPE_CHECKING:
     from cinema_cmr.pipeline.analyzer import Analyzer
@@ -138,8 +140,13 @@ def _died(case: _Case, error: Exception) -> CaseResult:
 
 def _exported(result: CaseResult, source: Path, folder: Path, given: Namespace, console: Console) -> CaseResult:
     """Write the DICOM and FHIR of a result, if asked for and not there; an error is the result's, which stays."""
-    target = folder / "dicom"
-    if not given.dicom or result.error is not None or (target.exists() and not given.overwrite):
+    target = folder / OBJECTS_FOLDER
+    if result.error is not None:
+        return result
+    if not given.dicom or (target.exists() and not given.overwrite):
+        replaced = result.status == "done" and (target / FHIR_FILE).exists()
+        if replaced or has_older_objects(folder, read_measurements(folder / "measurements.json").edits):
+            note_older_objects(folder, console)
         return result
     try:
         export_results(

@@ -9,6 +9,7 @@ from pathlib import Path
 from jsonargparse import ArgumentParser, Namespace
 
 from cinema_cmr.commands.console import Console
+from cinema_cmr.commands.dicom.export import note_older_objects
 from cinema_cmr.commands.options.dataclass_options import add_options, option_values
 from cinema_cmr.commands.options.moved_point import POINT, point_option
 from cinema_cmr.commands.options.normal_ranges_file import read_normal_ranges
@@ -16,6 +17,7 @@ from cinema_cmr.commands.options.view_files import VIEW_FILE, files_by_view
 from cinema_cmr.core.errors import UsageError
 from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.core.study import Subject
+from cinema_cmr.interop.older_objects import has_older_objects
 from cinema_cmr.io.output_folder import check_writable
 from cinema_cmr.measure.measure import MeasureOptions
 from cinema_cmr.report.corrections import ValueChange, changed_values, correction_lines, shown_changes
@@ -81,7 +83,10 @@ def run(given: Namespace) -> int:
     )
     analysis = remeasure(given.results, corrections)
     record = write_results(analysis, folder, overwrite=given.overwrite)
-    Console(as_json=given.json).result(_text(record, folder), _document(record, folder))
+    console = Console(as_json=given.json)
+    console.result(_text(record, folder), _document(record, folder))
+    if has_older_objects(folder, record.edits):
+        note_older_objects(folder, console)
     return 0
 
 

@@ -20,6 +20,7 @@ CinemaError                    (exit code 1)
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import traceback
 from collections.abc import Iterable
@@ -44,6 +45,14 @@ __all__ = [
     "as_cinema_error",
     "unknown_name",
 ]
+
+_ROOM = "; expected room for what is written: free some, then make the same call again"
+_WANTED = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: "; expected a folder that can be written to: choose another, or work on a copy",
+}
+"""Error of the system -> what was expected, and what to do."""
 
 _MANY = 24
 """Of more names only the nearest are printed."""
@@ -166,7 +175,7 @@ def _system_error(error: OSError) -> str:
     where = ""
     if isinstance(error.filename, str | bytes | os.PathLike):
         where = f"'{Path(os.fsdecode(error.filename)).name}': "
-    return f"{where}{error.strerror or 'a file cannot be read or written'}"
+    return f"{where}{error.strerror or 'a file cannot be read or written'}{_WANTED.get(error.errno or 0, '')}"
 
 
 def _place_of(error: Exception) -> str:

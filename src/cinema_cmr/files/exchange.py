@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cinema_cmr.core.errors import OutputExistsError
-from cinema_cmr.files.leftovers import committed_files, is_abandoned, remove_leftovers, temporary_name
+from cinema_cmr.files.leftovers import committed_files, errors_named, is_abandoned, remove_leftovers, temporary_name
 
 __all__ = ["check_no_links", "draft_folder", "finish_commits", "put_in_place"]
 
@@ -40,7 +40,8 @@ def draft_folder(folder: Path) -> Iterator[Path]:
         finish_commits(each)
         remove_leftovers(each)
     draft = place / temporary_name()
-    draft.mkdir()
+    with errors_named(folder, draft=draft):
+        draft.mkdir()
     try:
         yield draft
     finally:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cinema_cmr.files.owner import Owner, this_process
 
-__all__ = ["committed_files", "is_abandoned", "remove_leftovers", "temporary_folder", "temporary_name"]
+__all__ = ["committed_files", "errors_named", "is_abandoned", "remove_leftovers", "temporary_folder", "temporary_name"]
 
 _NAME = re.compile(
     r"\.?cinema-(?P<host>[0-9a-f]{12})-(?P<pid>[0-9a-f]+)-(?P<started>[0-9a-f]+)-[0-9a-f]{16}"
@@ -22,6 +22,17 @@ _NAME = re.compile(
 )
 _ABANDONED_S = 7 * 24 * 3600.0
 """Age at which a leftover of another machine, whose processes cannot be seen from here, counts as abandoned."""
+
+
+@contextmanager
+def errors_named(path: Path, *, draft: Path) -> Iterator[None]:
+    """Let an error of the system name the file that was to be written, and not its draft, which the user never sees."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and os.fsdecode(error.filename) == str(draft):
+            error.filename = str(path)
+        raise
 
 
 def temporary_name(suffix: str = "", *, committed: str | None = None) -> str:

@@ -16,6 +16,7 @@ from cinema_cmr.interop.dicom_object import ObjectContext, check_dicom_extra
 from cinema_cmr.interop.encapsulated_pdf import pdf_object, print_pdf
 from cinema_cmr.interop.exported_frames import PhaseChoice, exported_phases
 from cinema_cmr.interop.fhir import fhir_bundle
+from cinema_cmr.interop.older_objects import FHIR_FILE
 from cinema_cmr.interop.seg import segmentation_objects, view_sources
 from cinema_cmr.interop.sr import SegmentationReference, report_object
 from cinema_cmr.interop.study_files import read_study_files
@@ -26,9 +27,8 @@ from cinema_cmr.io.output_folder import atomic_folder
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-__all__ = ["FHIR_FILE", "ExportedFile", "check_export", "export_analysis", "export_context"]
+__all__ = ["ExportedFile", "check_export", "export_analysis", "export_context"]
 
-FHIR_FILE = "fhir.json"
 _FIRST_SERIES = 9001
 """Series number of the first object; scanners count from 1."""
 

@@ -2,7 +2,8 @@
 
 Codes from DICOM PS3.16: CID 3833 and 3835 (function by MR), 12203 (mass), 3717 (segments), 12233 (phases), 12235
 (mitral annulus). A value indexed to body surface area has the code of the value, its own unit, and the index as
-modifier; the ventricle is the finding site. A measurement without a code is listed as such, and stands in both as text.
+modifier; the ventricle is the finding site. A measurement without a code is listed as such, and stands in both as text;
+so is one whose code, modifiers and method another has, since a reader of codes would take either for the other.
 """
 
 from __future__ import annotations
@@ -187,14 +188,14 @@ def _mass_codes() -> dict[str, MeasurementCode]:
     }
 
 
-def _other_volume_codes(kind: str) -> dict[str, MeasurementCode]:
-    """Return the codes of LV volumes and EF measured in another way than by the stack's basal rule."""
+def _biplane_codes() -> dict[str, MeasurementCode]:
+    """Return the codes of LV volumes and EF of the long axes, which their method sets apart from those of the stack."""
     left = _VENTRICLES[0]
     edv = MeasurementCode(concept=left.end_diastolic, site=left.site, phase=END_DIASTOLE, papillary=_PAPILLARY_INCLUDED)
     return {
-        f"lv_edv_{kind}_ml": edv,
-        f"lv_esv_{kind}_ml": replace(edv, concept=left.end_systolic, phase=END_SYSTOLE),
-        f"lv_ef_{kind}_percent": replace(edv, concept=left.ejection_fraction, phase=None),
+        "lv_edv_biplane_ml": edv,
+        "lv_esv_biplane_ml": replace(edv, concept=left.end_systolic, phase=END_SYSTOLE),
+        "lv_ef_biplane_percent": replace(edv, concept=left.ejection_fraction, phase=None),
     }
 
 
@@ -220,13 +221,13 @@ MEASUREMENT_CODES: Mapping[str, MeasurementCode] = {
     **_mass_codes(),
     **_general_codes(),
     **{name: code for number, site in AHA_SITES.items() for name, code in _wall_codes(number, site).items()},
-    **_other_volume_codes("biplane"),
-    **_other_volume_codes("valve_plane"),
+    **_biplane_codes(),
 }
 """Name of a measurement -> its code."""
 
 _WITHOUT_CODE = re.compile(
     r"wall_thickening_mm_aha\d\d"
+    r"|lv_(edv_valve_plane_ml|esv_valve_plane_ml|ef_valve_plane_percent)"  # a second value under one code and method
     r"|mapse_(anterior|inferior|anteroseptal|inferolateral)_mm"  # no code for these sides of the annulus
     r"|long_axis_shortening_[234]c_percent"
     r"|lv_(gcs_(endo|epi)|gls|ls_[234]c)_percent"  # strain from contours: the codes at hand mean tracked tissue

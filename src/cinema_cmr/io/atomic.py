@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cinema_cmr.core.errors import OutputExistsError
 from cinema_cmr.core.serialise import to_json
-from cinema_cmr.files.leftovers import remove_leftovers, temporary_name
+from cinema_cmr.files.leftovers import errors_named, remove_leftovers, temporary_name
 
 __all__ = ["atomic_path", "check_new_file", "flush_to_disk", "write_bytes", "write_json", "write_text"]
 
@@ -30,14 +30,15 @@ def atomic_path(path: Path | str, *, overwrite: bool = False) -> Iterator[Path]:
     _clean_once(path.parent.resolve())
     suffix = ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix
     sibling = path.with_name(temporary_name(suffix))
-    try:
-        yield sibling
-        flush_to_disk(sibling)
-        check_new_file(path, overwrite=overwrite)
-        os.replace(sibling, path)
-        flush_to_disk(path.parent)
-    finally:
-        sibling.unlink(missing_ok=True)
+    with errors_named(path, draft=sibling):
+        try:
+            yield sibling
+            flush_to_disk(sibling)
+            check_new_file(path, overwrite=overwrite)
+            os.replace(sibling, path)
+            flush_to_disk(path.parent)
+        finally:
+            sibling.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path | str, data: bytes, *, overwrite: bool = False) -> None:

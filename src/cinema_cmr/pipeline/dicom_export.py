@@ -10,6 +10,7 @@ from cinema_cmr.core.errors import UsageError
 from cinema_cmr.interop.encapsulated_pdf import find_browser
 from cinema_cmr.interop.export import ExportedFile, check_export, export_analysis
 from cinema_cmr.interop.exported_frames import PhaseChoice
+from cinema_cmr.interop.older_objects import OBJECTS_FOLDER
 from cinema_cmr.pipeline.stored_analysis import read_analysis
 
 __all__ = ["DicomExport", "export_dicom"]
@@ -51,7 +52,7 @@ def export_dicom(
         analysis, target, report = results, Path(folder), None
         check_export(study, target)
     else:
-        target = Path(results) / "dicom" if folder is None else Path(folder)
+        target = Path(results) / OBJECTS_FOLDER if folder is None else Path(folder)
         check_export(study, target)
         analysis, page = read_analysis(results, study), Path(results) / "report.html"
         report = page if page.exists() else None

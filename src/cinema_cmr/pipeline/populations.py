@@ -21,7 +21,7 @@ from cinema_cmr.population.outcome_store import OutcomeStore, StoredOutcome
 from cinema_cmr.population.result_tables import Tables, build_tables
 from cinema_cmr.population.run import RunSettings, make_tables, run_population
 from cinema_cmr.population.run import merge_populations as take_outcomes
-from cinema_cmr.population.status import RunStatus, read_statuses
+from cinema_cmr.population.status import RunStatus, read_statuses, unfinished_shards
 from cinema_cmr.population.supervisor import Job
 from cinema_cmr.population.work import Reports, WorkOptions
 from cinema_cmr.report.wide.columns import Columns
@@ -51,6 +51,8 @@ class PopulationResult:
     """Studies that were done anew because their input had changed."""
     taken: int = 0
     """Outcomes that `merge_populations` took from other folders."""
+    unfinished: tuple[str, ...] = ()
+    """A line for each shard that the tables of `merge_populations` lack, or have in part."""
 
     @cached_property
     def outcomes(self) -> Mapping[str, StoredOutcome]:
@@ -173,13 +175,15 @@ def merge_populations(sources: Sequence[Path | str], folder: Path | str) -> Popu
     """Take the studies of other populations, such as shards, into one folder, and make its tables anew.
 
     Of a study in several folders the latest counts; without `sources` only the tables are made. Raises `InputError` for
-    a folder without studies, where models or options differ, and while another process works in `folder`.
+    a folder without studies, where models or options differ, and while another process works in `folder`. What is not
+    there yet of the shards is in `unfinished`.
     """
     folder = Path(folder)
     check_writable(folder)
+    unfinished = unfinished_shards([folder, *map(Path, sources)])
     taken = take_outcomes(list(map(Path, sources)), folder) if sources else 0
-    content = make_tables(folder, {"command": "merge"}, features=True)
-    return PopulationResult(folder=folder, run=content, taken=taken)
+    content = make_tables(folder, {"command": "merge", "unfinished_shards": unfinished}, features=True)
+    return PopulationResult(folder=folder, run=content, taken=taken, unfinished=tuple(unfinished))
 
 
 def _run(

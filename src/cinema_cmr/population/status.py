@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
 from cinema_cmr.population.outcome import StudyOutcome
 
-__all__ = ["RunStatus", "StatusFile", "is_running", "read_statuses", "status_lines"]
+__all__ = ["RunStatus", "StatusFile", "is_running", "read_statuses", "status_lines", "unfinished_shards"]
 
 _WRITTEN_EVERY_S = 5.0
 _METRICS_EVERY_S = 30.0
@@ -114,14 +115,51 @@ def is_running(folder: Path, status: RunStatus) -> bool:
     return not status.finished and is_held(folder / "status" / f"lock-{status.shard}")
 
 
+def unfinished_shards(folders: Iterable[Path]) -> list[str]:
+    """Return a line for each run or shard of which these folders have no end: it stopped, still works, or is elsewhere.
+
+    Shards of a folder that was also done as a whole are of no account, nor are those of one number once all those of
+    another are complete.
+    """
+    lines, found = [], defaultdict[int, dict[int, RunStatus]](dict)
+    for folder in folders:
+        statuses = {one.shard: one for one in read_statuses(folder)} if any(folder.glob("status/*.json")) else {}
+        whole = statuses.pop("1-of-1", None)
+        if whole is not None and whole.finished:
+            continue
+        if whole is not None:
+            lines.append(f"'{folder.name}' has not ended: {_worked(whole)} of {whole.total} studies")
+        for shard, status in statuses.items():
+            number, count = map(int, shard.split("-of-"))
+            known = found[count].get(number)
+            if known is None or status.finished > known.finished:
+                found[count][number] = status
+    missing = [_without_end(count, shards) for count, shards in found.items()]
+    return lines + ([line for each in missing for line in each] if all(missing) else [])
+
+
+def _without_end(count: int, shards: Mapping[int, RunStatus]) -> list[str]:
+    lines = []
+    for number in range(1, count + 1):
+        status = shards.get(number)
+        if status is None:
+            lines.append(f"shard {number}/{count} is not in these folders")
+        elif not status.finished:
+            lines.append(f"shard {number}/{count} has not ended: {_worked(status)} of {status.total} studies")
+    return lines
+
+
+def _worked(status: RunStatus) -> int:
+    return status.kept + status.done + status.failed
+
+
 def _line(status: RunStatus, *, running: bool) -> str:
-    worked = status.kept + status.done + status.failed
     stopped = "stopped: call again to continue"
     state = "finished" if status.finished else _left(status.left_s) if running else stopped
     causes = ", ".join(f"{n} {cause}" for cause, n in status.causes.items())
     failed = f"{status.failed} failed{f' ({causes})' if causes else ''}"
     rate = f"{status.per_hour:g} an hour with {status.workers} workers ({status.engine}), {status.peak_mb:.0f} MB"
-    return f"{status.shard}: {worked} of {status.total} ({status.kept} before), {failed}; {rate}; {state}"
+    return f"{status.shard}: {_worked(status)} of {status.total} ({status.kept} before), {failed}; {rate}; {state}"
 
 
 def _left(seconds: float | None) -> str:

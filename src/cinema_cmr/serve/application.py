@@ -32,7 +32,7 @@ from cinema_cmr.serve.library import Library
 from cinema_cmr.serve.queue import Queue
 from cinema_cmr.serve.server_settings import ServeSettings
 from cinema_cmr.serve.studies_api import studies_router
-from cinema_cmr.serve.study_store import StudyStore
+from cinema_cmr.serve.study_store import ChangedElsewhereError, StudyStore
 
 __all__ = ["make_app"]
 
@@ -43,6 +43,7 @@ _STATUS: tuple[tuple[type[CinemaError], int], ...] = (
     (UnknownNameError, 404),
     (MissingFileError, 404),
     (OutputExistsError, 409),
+    (ChangedElsewhereError, 409),
     (InternalError, 500),
 )
 """Error -> status of the answer; all other errors of the package are 422."""

@@ -13,6 +13,7 @@ from cinema_cmr.core.geometry import apply_affine, unit
 from cinema_cmr.core.results import Flag, LandmarkPrediction, Measurement, Measurements
 from cinema_cmr.core.serialise import Json, json_values
 from cinema_cmr.core.vocabulary import LABEL_SCHEMES, NOTICE, View
+from cinema_cmr.interop.older_objects import has_older_objects
 from cinema_cmr.pipeline.moved_points import move_points, taken_back
 from cinema_cmr.pipeline.restored_parts import label_scheme
 from cinema_cmr.report.record.study_record import StudyRecord
@@ -76,6 +77,7 @@ def numbers_of(study: OpenedStudy, *, quick: bool = False) -> Numbers:
     values = measured.to_dict()
     return Numbers(
         state=review.state(record.edits),
+        revision=study.revision,
         values={name: values[name] for name in SHOWN_VALUES if name in values},
         own_values={name: own[name] for name in SHOWN_VALUES if name in own},
         curves={name: _finite(curve) for name, curve in measured.curves.items()},
@@ -89,6 +91,7 @@ def numbers_of(study: OpenedStudy, *, quick: bool = False) -> Numbers:
         basal_rule=study.basal_rules[0],
         own_basal_rule=study.basal_rules[1],
         signed_off=review.signed_off,
+        older_objects=not quick and has_older_objects(study.folder, record.edits),
         history=[vars(entry) for entry in review.history[-200:]],
     )
 

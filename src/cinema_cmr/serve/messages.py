@@ -34,6 +34,7 @@ __all__ = [
 
 Coordinate = Annotated[float, Field(ge=-10_000, le=10_000, allow_inf_nan=False)]
 StudyKey = Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
+Revision = Annotated[str, Field(max_length=40)]
 Index = Annotated[int, Field(ge=0, le=100_000)]
 JobStatus = Literal["receiving", "queued", "running", "choosing", "done", "failed", "cancelled"]
 
@@ -100,18 +101,24 @@ class Changes(_Message):
     """Take the chosen frames back first."""
     basal_rule: BasalRule | None = None
     """Rule that counts basal blood; null leaves it as it is."""
+    seen: Revision | None = None
+    """`revision` of the numbers that the reader saw: a change of anything else is refused; null: not checked."""
 
 
 class SignOff(_Message):
     """Whether the study is signed off."""
 
     signed_off: bool
+    seen: Revision | None = None
+    """As of a change."""
 
 
 class Numbers(_Message):
     """Measurements of the labels as they are."""
 
     state: State
+    revision: str
+    """Name of the corrections as they are, equal as long as nothing is corrected; for `seen` of the next change."""
     values: dict[str, float | None]
     own_values: dict[str, float | None]
     """The model's."""
@@ -133,6 +140,8 @@ class Numbers(_Message):
     own_basal_rule: str
     """That of the model's run."""
     signed_off: str | None
+    older_objects: bool
+    """Whether DICOM objects beside the results were written before the results were last corrected."""
     history: list[dict[str, str]]
 
 

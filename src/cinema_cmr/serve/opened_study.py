@@ -22,7 +22,7 @@ from cinema_cmr.pipeline.moved_points import check_point
 from cinema_cmr.pipeline.restored_parts import stored_measurements, stored_options
 from cinema_cmr.pipeline.results_folder import is_mask_changed
 from cinema_cmr.report.record.build import image_file, mask_file, model_mask_file
-from cinema_cmr.report.record.review import REVIEW_FILE, Review, read_review, write_review
+from cinema_cmr.report.record.review import REVIEW_FILE, Review, Stamp, read_review, review_stamp, write_review
 from cinema_cmr.report.record.run_record import RunRecord
 from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
@@ -45,6 +45,8 @@ __all__ = ["OpenedStudy", "open_study", "open_views"]
 
 Labels = NDArray[np.uint8]
 
+_HASH_BITS = (1 << 64) - 1
+
 
 @dataclass(kw_only=True)
 class OpenedStudy:
@@ -63,6 +65,8 @@ class OpenedStudy:
     """Volumes of the stack's labels, which a moved landmark or another frame leaves alone; None before."""
     changed_in_place: bool = False
     """Whether a mask of the results was changed by an editor, and not measured since."""
+    stamp: Stamp | None = None
+    """That of the stored review when it was read or written."""
     digests: dict[View, str] = field(default_factory=dict)
     """View -> hash of the model's mask."""
 
@@ -141,7 +145,29 @@ class OpenedStudy:
             if view not in self.digests:
                 self.digests[view] = file_digest(own_mask(self.folder, view))
         self.review = replace(self.review, mask_sha256={view: self.digests[view] for view in corrected})
+        self.store_review()
+
+    def store_review(self) -> None:
+        """Write the review as it is."""
         write_review(self.review, self.folder)
+        self.stamp = review_stamp(self.folder)
+
+    @property
+    def is_as_stored(self) -> bool:
+        """Whether the stored review is the one in memory, and not a later one of another server."""
+        return self.stamp == review_stamp(self.folder)
+
+    @property
+    def revision(self) -> str:
+        """Name of what a reader corrected: equal, as long as this process runs, for equal labels, landmarks and rules.
+
+        Neither opening the study nor writing its results changes it.
+        """
+        review = self.review
+        slices = frozenset((one.view, one.frame, one.slice, one.runs) for one in review.slices)
+        points = frozenset((one.key, one.position_ras_mm) for one in review.points)
+        # Python's own hash, as it takes a millisecond where all slices are corrected, and each stroke needs two.
+        return f"{hash((slices, points, review.ed_frame, review.es_frame, self.basal_rules[0])) & _HASH_BITS:016x}"
 
     def numbers(self) -> Measurements:
         """Return all measurements of the labels as they are, by the rules of the run and the chosen frames."""
@@ -290,7 +316,8 @@ def open_study(folder: Path, record: StudyRecord) -> OpenedStudy:
     """Open results with their images; raises `MissingFileError` for results without images."""
     run = read_run(folder / "run.json")
     views = {one.cine.view: one for one in open_views(folder, record)}
-    study = OpenedStudy(folder=folder, record=record, run=run, views=views, review=read_review(folder))
+    stamp = review_stamp(folder)
+    study = OpenedStudy(folder=folder, record=record, run=run, views=views, review=read_review(folder), stamp=stamp)
     for view, opened in views.items():
         _take_corrections(study, view, opened)
     study.review = take_points(record, study.review)

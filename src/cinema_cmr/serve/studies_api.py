@@ -131,7 +131,7 @@ def _add_changes(router: APIRouter, store: StudyStore) -> None:
         """Sign the study off, with report, JSON, CSV and masks brought up to date; or take that back."""
 
         def action(study: OpenedStudy) -> Numbers:
-            store.sign_off(study, signed=given.signed_off)
+            store.sign_off(study, signed=given.signed_off, seen=given.seen)
             return numbers_of(study)
 
         return store.use(key, action)

@@ -12,12 +12,13 @@ from threading import Lock, RLock
 from typing import TypeVar
 
 from cinema_cmr.core.annotation import LabelMap
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.io.nifti.image import read_nifti_grid, write_mask
 from cinema_cmr.io.provenance import file_digest
 from cinema_cmr.report.record.build import mask_file
 from cinema_cmr.report.record.label_runs import from_runs
-from cinema_cmr.report.record.review import now, read_review, write_review
+from cinema_cmr.report.record.review import now, read_review
 from cinema_cmr.report.record.stored import read_run
 from cinema_cmr.report.record.study_record import StudyRecord
 from cinema_cmr.serve.document import SHOWN_VALUES
@@ -27,12 +28,16 @@ from cinema_cmr.serve.numbers import chosen_rules
 from cinema_cmr.serve.opened_study import OpenedStudy, open_study
 from cinema_cmr.serve.thumbnail import thumbnail_png
 
-__all__ = ["StudyStore"]
+__all__ = ["ChangedElsewhereError", "StudyStore"]
 
 _KEPT = 4
 """Studies that stay in memory; each takes some 100 MB."""
 
 T = TypeVar("T")
+
+
+class ChangedElsewhereError(InputError):
+    """A change of a study that was corrected elsewhere since the reader saw it: it would undo that correction."""
 
 
 class StudyStore:
@@ -76,7 +81,7 @@ class StudyStore:
         record = self.library.record(folder)
         with self._lock:
             study = self._opened.get(folder)
-        if study is None or study.record is not record:
+        if study is None or study.record is not record or not study.is_as_stored:
             study = open_study(folder, record)
         with self._lock:
             self._opened[folder] = study
@@ -97,7 +102,11 @@ class StudyStore:
                 self._save(study)
 
     def change(self, study: OpenedStudy, changes: Changes) -> None:
-        """Apply a reader's changes and save them; all of them or none."""
+        """Apply a reader's changes and save them; all of them or none.
+
+        Raises `ChangedElsewhereError` if they were made on other corrections than there are.
+        """
+        _check_seen(study, changes.seen)
         planes = []
         for one in changes.slices:  # everything that can be refused, before anything is changed
             view, own = study.labelled_slice(one.view, one.frame, one.slice)
@@ -129,8 +138,12 @@ class StudyStore:
                 self._opened.pop(study.folder, None)
             raise
 
-    def sign_off(self, study: OpenedStudy, *, signed: bool) -> None:
-        """Sign a study off, with its results brought up to date first; or take the sign-off back."""
+    def sign_off(self, study: OpenedStudy, *, signed: bool, seen: str | None = None) -> None:
+        """Sign a study off, with its results brought up to date first; or take the sign-off back.
+
+        Raises `ChangedElsewhereError` if there are other corrections than those that were `seen`.
+        """
+        _check_seen(study, seen)
         with self._whole(study):
             if signed:
                 self.write_results(study)
@@ -163,7 +176,7 @@ class StudyStore:
             write_results(analysis, study.folder, overwrite=True)
         applied: dict[str, str] = {view: file_digest(study.folder / mask_file(view)) for view in masks}
         study.review, study.changed_in_place = study.review.written(applied), False
-        write_review(study.review, study.folder)
+        study.store_review()
         study.forget()
         study.record, study.run = self.library.record(study.folder), read_run(study.folder / "run.json")
 
@@ -171,6 +184,13 @@ class StudyStore:
         measured = {} if study.is_in_results else study.quick_numbers().to_dict()
         study.review = replace(study.review, values={name: measured[name] for name in SHOWN_VALUES if name in measured})
         study.save()
+
+
+def _check_seen(study: OpenedStudy, seen: str | None) -> None:
+    if seen is not None and seen != study.revision:
+        raise ChangedElsewhereError(
+            f"'{study.folder.name}' was changed in another window; expected what this one showed: look at it once more"
+        )
 
 
 def _written_masks(study: OpenedStudy, folder: Path) -> dict[View, Path]:

@@ -38,12 +38,16 @@ def test_results_are_exported(
 
 
 @pytest.mark.medium
-def test_an_analysis_exports_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_analysis_exports_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(encapsulated_pdf, "find_browser", lambda: None)
     use_oracle(monkeypatch)
     options = ("--dicom", "--disease", "none", "--landmarks", "none")
     study = write_study(tmp_path / "study", stack_cine(), shape=DicomShape.ENHANCED)
     assert call("analyse", study, "-o", tmp_path / "out", *options) == 0
     assert {"sr.dcm", "fhir.json"} <= {path.name for path in (tmp_path / "out" / "dicom").iterdir()}
+    assert call("analyse", study, "-o", tmp_path / "out", "--overwrite", *options[1:]) == 0
+    assert "out/dicom' still holds the objects of before" in capsys.readouterr().err
     assert call("analyse", scan(tmp_path), "-o", tmp_path / "nifti", *options) == 3
     assert (tmp_path / "nifti" / "report.html").exists()

@@ -61,10 +61,13 @@ def test_shards_are_merged_by_one_command(manifest: Path, capsys: pytest.Capture
         assert call("--manifest", manifest, "-o", folder / shard[0], "--shard", shard) == 0
         assert not (folder / shard[0] / "measurements.csv").exists()
     assert call(folder / "1", folder / "2", "--merge", "-o", folder / "all") == 3
-    assert "2 studies with numbers, 1 without" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "2 studies with numbers, 1 without" in printed.out and "missing" not in printed.err
     assert len(rows(folder / "all" / "measurements.csv")) == 2
     assert call(folder / "1", "--merge", "-o", folder / "one") in (0, 3)
-    assert re.match(r"(1 study|\d+ studies) with numbers", capsys.readouterr().out)
+    printed = capsys.readouterr()
+    assert re.match(r"(1 study|\d+ studies) with numbers", printed.out)
+    assert "shard 2/2 is not in these folders; its studies are missing in the tables" in printed.err
 
 
 def test_wrong_calls_are_refused(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:

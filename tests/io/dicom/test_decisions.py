@@ -145,9 +145,9 @@ def test_a_slice_without_readable_frames_is_left_out_loudly(tmp_path: Path) -> N
 def test_the_error_without_a_cine_lists_what_was_found(tmp_path: Path) -> None:
     StudyWriter(folder=tmp_path).add(short_axis_planes(HEART), series=7, n_frames=2)
     (tmp_path / "readme.txt").write_text("x")
-    with pytest.raises(NoCineError, match=r"12 DICOM images in 1 series, 1 other files.*series 7: 2 frames at most"):
+    with pytest.raises(NoCineError, match=r"12 DICOM files of 1 series, 1 other files.*series 7: 2 frames at most"):
         read_dicom(tmp_path)
-    with pytest.raises(NoCineError, match="0 DICOM images"):
+    with pytest.raises(NoCineError, match="0 DICOM files"):
         read_dicom(tmp_path / "readme.txt")
 
 

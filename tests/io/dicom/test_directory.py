@@ -57,5 +57,5 @@ def test_renamed_files_are_not_missing(tmp_path: Path) -> None:
 def test_the_index_itself_stands_for_its_folder(tmp_path: Path) -> None:
     save(new_image(PIXELS), tmp_path / "DICOM" / "I0")
     path = write_directory(tmp_path, [["DICOM", "I0"]])
-    with pytest.raises(Exception, match="no cine found among 1 DICOM images"):
+    with pytest.raises(Exception, match="no cine found among 1 DICOM files"):
         read_study(path)

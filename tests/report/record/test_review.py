@@ -65,5 +65,5 @@ def test_a_correction_of_another_mask_is_refused() -> None:
 @pytest.mark.parametrize("text", ["{", '{"slices": 3}', '{"unknown": 1}'])
 def test_a_damaged_review_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / REVIEW_FILE).write_text(text)
-    with pytest.raises(UnreadableFileError, match="review"):
+    with pytest.raises(UnreadableFileError, match="expected a review of this program: move it away, or put an intact"):
         read_review(tmp_path)

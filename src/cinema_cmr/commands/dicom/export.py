@@ -10,8 +10,9 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.dataclass_options import OptionGroup
 from cinema_cmr.interop.exported_frames import PhaseChoice
+from cinema_cmr.interop.older_objects import OBJECTS_FOLDER
 
-__all__ = ["add_arguments", "add_phase_option", "export_results", "run"]
+__all__ = ["add_arguments", "add_phase_option", "export_results", "note_older_objects", "run"]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -69,4 +70,12 @@ def export_results(
     console.result(
         "\n".join(f"{path}: {one.description}" for path, one in zip(done.paths, done.files, strict=True)),
         {"folder": str(done.folder), "files": [vars(one) for one in done.files]},
+    )
+
+
+def note_older_objects(results: Path, console: Console) -> None:
+    """Note that the DICOM objects beside results are those of before a change."""
+    console.note(
+        f"cinema: '{results.name}/{OBJECTS_FOLDER}' still holds the objects of before: write them anew by"
+        " `cinema export RESULTS --study STUDY --overwrite`"
     )

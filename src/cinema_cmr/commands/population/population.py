@@ -67,7 +67,10 @@ def run(given: Namespace) -> int:
         return _print_status(folder, console)
     if given.merge:
         merged = merge_populations(given.inputs, folder)
-        console.note(f"{merged.taken} outcomes taken")
+        if given.inputs:
+            console.note(f"{counted(merged.taken, 'outcome')} taken")
+        for line in merged.unfinished[:_MOST_NOTED]:
+            console.note(f"cinema: {line}; its studies are missing in the tables")
         return _finish(merged, console)
     result = analyse_population(
         given.inputs,

@@ -135,7 +135,7 @@ def no_cine_error(
     if 2 * sum(files.excluded[f"{UNUSABLE} {NO_POSITION}"] for files in found.series.values()) > n_images:
         more += "; positions are absent, as after anonymising: export again with ImagePositionPatient or SliceLocation"
     return NoCineError(
-        f"no cine found among {n_images} DICOM images in {len(found.series)} series, {found.n_other_files} other files"
+        f"no cine found among {n_images} DICOM files of {len(found.series)} series, {found.n_other_files} other files"
         f" and {len(found.broken)} unreadable ones; expected at least {MIN_FRAMES} frames at one position: check the"
         f" input{'. ' + summary if summary else ''}{more}"
     )

@@ -282,7 +282,8 @@ def _exclusion(series: str, reason: str, positions: Sequence[_Position]) -> Excl
     counts = tuple(len(position.frames) for position in positions)
     if reason != "too few":
         return ExcludedImages(series=series, reason=reason, n_images=sum(counts))
-    reason = f"{max(counts)} frames at most at {len(positions)} positions; expected at least {MIN_FRAMES} for a cine"
+    places = "1 position" if len(positions) == 1 else f"{len(positions)} positions"
+    reason = f"{max(counts)} frames at most at {places}; expected at least {MIN_FRAMES} for a cine"
     return ExcludedImages(series=series, reason=reason, n_images=sum(counts), too_few=counts)
 
 

@@ -32,15 +32,20 @@ __all__ = [
     "CorrectedSlice",
     "Entry",
     "Review",
+    "Stamp",
     "State",
     "now",
     "read_review",
+    "review_stamp",
     "write_review",
 ]
 
 REVIEW_FILE = "review.json"
 
 State = Literal["new", "looked at", "corrected", "signed off"]
+
+Stamp = tuple[int, int, int]
+"""Inode, size and time of a file, others each time that it is written."""
 
 _MAX_ENTRIES = 2000
 """Oldest entries of a longer history are dropped."""
@@ -240,10 +245,20 @@ def read_review(results: Path) -> Review:
         return Review()
     try:
         return from_dict(Review, read_json(path), REVIEW_FILE)
-    except (UsageError, OSError) as error:
+    except (UsageError, UnreadableFileError, OSError) as error:
         raise UnreadableFileError(
-            f"'{REVIEW_FILE}' cannot be read ({error}); expected a review of this program: move it away"
+            f"'{REVIEW_FILE}' of '{results.name}' cannot be read ({error}); expected a review of this program: move it"
+            " away, or put an intact copy in its place"
         ) from error
+
+
+def review_stamp(results: Path) -> Stamp | None:
+    """Return what differs once another review was written into a results folder; None without one."""
+    try:
+        facts = (results / REVIEW_FILE).stat()
+    except FileNotFoundError:
+        return None
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def write_review(review: Review, results: Path) -> None:

@@ -151,8 +151,8 @@ export class Corrections {
     const started = performance.now(), { losses } = this;
     this.sending = this.sending.then(async () => {
       if (losses !== this.losses) return;
-      const numbers = await api.change(this.page.id, changes);
-      this.page.showNumbers(numbers);
+      const numbers = await api.change(this.page.id, { ...changes, seen: this.page.revision });
+      this.page.showStored(numbers);
       this.page.stats.latency.push(performance.now() - started);
       this.page.fullNumbersSoon();
     }).catch((error) => this.lost(error));

@@ -41,7 +41,7 @@ export class StudyPage {
     for (const view of VIEWS.filter((name) => doc.views[name])) this.addView(view, doc.views[view]);
     // Frames of the page are those of the stack, of which ED, ES and the curves are numbers; other views follow in step.
     this.total = this.planeOf("sax", 0)?.frames ?? Math.max(...this.planes.map((plane) => plane.frames));
-    this.showNumbers(numbers);
+    this.showStored(numbers);
     this.frame = numbers.ed_frame ?? 0;
     this.plane = this.planes[Math.floor((doc.views.sax?.n_slices ?? 1) / 2)] ?? this.planes[0];
     [this.structure] = this.structures;
@@ -53,8 +53,10 @@ export class StudyPage {
     this.stage.fit();
     this.redraw();
     this.ready = this.loadAll();
-    await api.opened(this.id);
+    // Results on a read-only disk can be looked at, too.
+    await api.opened(this.id).catch((error) => this.failed(new Error(`Nothing can be stored: ${error.message}`)));
     this.panel.loadSegments();
+    addEventListener("focus", () => this.follow(), { signal: this.events.signal });
   }
 
   addView(view, facts) {
@@ -277,6 +279,12 @@ export class StudyPage {
 
   // Numbers.
 
+  // Numbers of the labels that the page shows: what it changes from now on is changed in these.
+  showStored(numbers) {
+    this.revision = numbers.revision;
+    this.showNumbers(numbers);
+  }
+
   showNumbers(numbers) {
     // A quick answer has the principal values alone: the others stay until all are measured.
     this.numbers = numbers.flags ? numbers : { ...numbers, flags: this.numbers.flags, curves: { ...this.numbers.curves, ...numbers.curves } };
@@ -290,11 +298,23 @@ export class StudyPage {
 
   fullNumbersSoon() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => api.numbers(this.id).then((numbers) => {
-      if (this.closed || this.stroke) return;
-      this.showNumbers(numbers);
+    this.timer = setTimeout(() => this.follow(), FULL_NUMBERS_MS);
+  }
+
+  // Show all numbers; where another window has changed the study, first what is stored now.
+  async follow() {
+    const { sending } = this.corrections;
+    try {
+      await sending;
+      const numbers = await api.numbers(this.id);
+      if (this.closed || this.stroke || this.corrections.stale || sending !== this.corrections.sending) return;
+      if (numbers.revision === this.revision) this.showNumbers(numbers);
+      else {
+        await this.corrections.recover();
+        toast("Changed in another window: this is what is stored now");
+      }
       this.panel.loadSegments();
-    }).catch((error) => this.failed(error)), FULL_NUMBERS_MS);
+    } catch (error) { this.failed(error); }
   }
 
   // A late-enhancement image has no end-diastole and no end-systole.
@@ -317,20 +337,23 @@ export class StudyPage {
 
   ownFrames() { this.corrections.send({ what: "ED and ES as found", own_frames: true }); }
 
-  // Show the labels and numbers that the server has.
+  // Show the labels and numbers that the server has. The numbers first: if another window changes the study meanwhile,
+  // the labels are the later ones, and the next change is refused.
   async reload() {
     this.input.dropStroke();
+    const numbers = await api.numbers(this.id);
     const [doc] = await Promise.all([api.study(this.id), ...this.planes.map((plane) => plane.loadLabels())]);
     Object.assign(this.doc, { points: doc.points, own_points: doc.own_points });
-    this.showNumbers(await api.numbers(this.id));
+    this.showStored(numbers);
   }
 
   async signOff(signed) {
     this.head.busy(signed ? "Writing the report" : "");
     try {
       await this.corrections.settled();
-      this.showNumbers(await api.signOff(this.id, signed));
+      this.showStored(await api.signOff(this.id, signed, this.revision));
       toast(signed ? "Signed off" : "Sign-off withdrawn");
+      if (signed && this.numbers.older_objects) toast("The DICOM objects beside the results are of before the correction: write them anew by cinema export … --overwrite", "error");
     } catch (error) { this.failed(error); }
     this.head.busy("");
   }
