@@ -132,6 +132,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ),
     ("mass-mismatch", _WARNING, "one mask is wrong", "LV mass at ES below 0.8 or above 1.5 times that at ED"),
     (
+        "unusual-body",
+        _WARNING,
+        "height or weight may be in another unit",
+        "a body mass index below 10 or above 40 kg/m2",
+    ),
+    (
         "slices-out-of-phase",
         ("info", "error"),
         "slices show different phases",
