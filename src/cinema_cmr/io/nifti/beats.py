@@ -9,6 +9,7 @@ import numpy as np
 from cinema_cmr.core.study import Issue
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.stack import MIN_STACK_SLICES
+from cinema_cmr.io.nifti.frame_times import count_repeats
 from cinema_cmr.views.motion import moving_images
 from cinema_cmr.views.phase_shift import beat_lengths, frame_distances, moving_slices
 
@@ -32,7 +33,7 @@ def with_true_beat(cine: Cine) -> tuple[Cine, tuple[Issue, ...]]:
     if times is None or cycle_ms is None or cine.n_slices < MIN_STACK_SLICES:
         return cine, ()
     step_ms = float(np.median(np.diff(times)))
-    if abs(cine.n_frames * step_ms / cycle_ms - 1) > _SAME:
+    if abs((cine.n_frames - count_repeats(cine.array)) * step_ms / cycle_ms - 1) > _SAME:
         return cine, ()
     distances = frame_distances(moving_images(cine))
     beats = beat_lengths(distances)[moving_slices(distances)]

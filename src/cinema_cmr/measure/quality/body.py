@@ -9,7 +9,7 @@ from cinema_cmr.measure.quality.context import Check, QualityContext
 __all__ = ["BODY_CHECKS"]
 
 USUAL_BMI = (10.0, 40.0)
-"""Body mass index in kg/m2: infants have 10 at least; a person of 18.5, the least of normal weight, has 41 in pounds."""
+"""Body mass index in kg/m2: infants have 10 at least; 18.5, the least of normal weight, is 41 in pounds."""
 
 _CM_PER_INCH, _KG_PER_POUND, _KG_PER_STONE = 2.54, 0.45359237, 6.35029318
 _NORMAL_BMI = (16.0, 40.0)
@@ -28,8 +28,8 @@ def unusual_body(context: QualityContext) -> Flag | None:
     return Flag(
         code="unusual-body",
         severity="warning",
-        message=f"a height of {height:g} cm and a weight of {weight:g} kg are a body mass index of {index:.3g} kg/m2; all"
-        f" values by body surface depend on them{_other_readings(height, weight)}: give --height and --weight",
+        message=f"a height of {height:g} cm and a weight of {weight:g} kg are a body mass index of {index:.3g} kg/m2;"
+        f" all values by body surface depend on them{_other_readings(height, weight)}: give --height and --weight",
         evidence={"body_mass_index": round(index, 1)},
     )
 

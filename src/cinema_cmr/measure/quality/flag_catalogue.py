@@ -250,7 +250,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "frame-step-from-sidecar",
         _INFO_WARNING,
         "time step from the JSON file",
-        "header and sidecar differ, or it has none",
+        "the header has none, or that is the repetition time",
     ),
     ("frame-times-joined", _INFO, "times from single-frame files", "a cine joined from one file a frame"),
     ("frame-times-unknown", _INFO, "curves are drawn by frame", "no usable time step in the header"),
@@ -319,7 +319,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "spacing-disagrees",
         _WARNING,
         "header and positions differ",
-        "the stated slice distance is not that of positions",
+        "the stated slice distance is not that of positions, or of a NIfTI header",
     ),
     (
         "spacing-implausible",
