@@ -23,7 +23,7 @@ PLAUSIBLE = {"height": (40.0, 250.0, "cm"), "weight": (2.0, 350.0, "kg")}
 """Name -> plausible range; values outside are in another unit or mistyped."""
 
 POSSIBLE_BMI = (7.0, 120.0)
-"""Body mass index in kg/m2, from premature infants to the heaviest people; outside, one of the two is in another unit."""
+"""Body mass index in kg/m2, from premature infants to the heaviest people; outside, a unit is another one."""
 
 PLAUSIBLE_RATE_BPM = (20.0, 250.0)
 
@@ -79,8 +79,8 @@ def _check_index(subject: Subject) -> str | None:
     if low <= index <= high:
         return None
     return (
-        f"height {subject.height_cm:g} cm and weight {subject.weight_kg:g} kg cannot be those of one person: a body mass"
-        f" index of {index:.0f} kg/m2 (expected {low:g} to {high:g})"
+        f"height {subject.height_cm:g} cm and weight {subject.weight_kg:g} kg cannot be those of one person: a body"
+        f" mass index of {index:.0f} kg/m2 (expected {low:g} to {high:g})"
     )
 
 
