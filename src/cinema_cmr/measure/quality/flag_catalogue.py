@@ -354,8 +354,8 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "window-incomplete",
         _INFO_WARNING,
         "phases are missing",
-        "slices, or a stack, whose frames do not cover the cycle; info for a stack over 60 to 80 % of it; NIfTI whose last"
-        " frame does not lead back to the first",
+        "slices, or a stack, whose frames do not cover the cycle; info for a stack over 60 to 80 % of it; NIfTI whose"
+        " last frame does not lead back to the first",
     ),
     ("window-longer", _WARNING, "one beat was used", "frames over more than one beat"),
 )
