@@ -69,8 +69,8 @@ def _open_issues(distances: NDArray[np.float64], n_frames: int, cycle_ms: float)
         code="window-incomplete",
         severity="warning",
         message=f"the last of the {n_frames} frames differs from the first {gap:.1f} times as much as neighbouring"
-        f" frames do: phases seem to be missing, so that the heart cycle is more than the {cycle_ms:.0f} ms of all frames,"
-        " and heart rate and cardiac output are too large: give --heart-rate",
+        f" frames do: phases seem to be missing, so that the heart cycle is more than the {cycle_ms:.0f} ms of all"
+        " frames, and heart rate and cardiac output are too large: give --heart-rate",
         evidence={"n_frames": n_frames, "steps": round(gap, 2), "cycle_ms": round(cycle_ms, 1)},
     )
     return (issue,)
