@@ -24,6 +24,8 @@ def test_published_formulas() -> None:
         (Subject(height_cm=180), "weight is unknown"),
         (Subject(height_cm=1.8, weight_kg=80), "height 1.8 cm is not plausible"),
         (Subject(height_cm=180, weight_kg=0), "weight 0 kg is not plausible"),
+        (Subject(height_cm=67, weight_kg=80), "cannot be those of one person: a body mass index of 178 kg/m2"),
+        (Subject(height_cm=170, weight_kg=12.6), "cannot be those of one person: a body mass index of 4 kg/m2"),
     ],
 )
 def test_unknown_or_implausible_size_gives_no_area(subject: Subject, reason: str) -> None:

@@ -10,7 +10,7 @@ from cinema_cmr.core.study import Subject
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.measure.definition import Definition
 
-__all__ = ["BsaFormula", "body_surface_area", "heart_rate"]
+__all__ = ["BsaFormula", "body_mass_index", "body_surface_area", "heart_rate"]
 
 BsaFormula = Literal["mosteller", "du-bois"]
 
@@ -21,6 +21,9 @@ SOURCES: dict[str, str] = {
 
 PLAUSIBLE = {"height": (40.0, 250.0, "cm"), "weight": (2.0, 350.0, "kg")}
 """Name -> plausible range; values outside are in another unit or mistyped."""
+
+POSSIBLE_BMI = (7.0, 120.0)
+"""Body mass index in kg/m2, from premature infants to the heaviest people; outside, a unit is another one."""
 
 PLAUSIBLE_RATE_BPM = (20.0, 250.0)
 
@@ -40,7 +43,7 @@ def body_surface_area(subject: Subject, formula: BsaFormula = "mosteller") -> Me
         rule=SOURCES[formula],
     )
     height, weight = subject.height_cm, subject.weight_kg
-    reason = _check_plausible("height", height) or _check_plausible("weight", weight)
+    reason = _check_plausible("height", height) or _check_plausible("weight", weight) or _check_index(subject)
     if reason or height is None or weight is None:
         return definition.absent(reason or "height or weight is unknown")
     if formula == "mosteller":
@@ -56,6 +59,29 @@ def _check_plausible(name: str, value: float | None) -> str | None:
     if not low <= value <= high:
         return f"{name} {value:g} {unit} is not plausible (expected {low:g} to {high:g} {unit})"
     return None
+
+
+def body_mass_index(height_cm: float, weight_kg: float) -> float:
+    """Return weight in kg by the square of the height in m.
+
+    >>> round(body_mass_index(180, 81), 1)
+    25.0
+    """
+    return weight_kg / (height_cm / 100) ** 2
+
+
+def _check_index(subject: Subject) -> str | None:
+    """Return the reason why height and weight cannot be those of one person, or None."""
+    if subject.height_cm is None or subject.weight_kg is None:
+        return None
+    low, high = POSSIBLE_BMI
+    index = body_mass_index(subject.height_cm, subject.weight_kg)
+    if low <= index <= high:
+        return None
+    return (
+        f"height {subject.height_cm:g} cm and weight {subject.weight_kg:g} kg cannot be those of one person: a body"
+        f" mass index of {index:.0f} kg/m2 (expected {low:g} to {high:g})"
+    )
 
 
 def heart_rate(subject: Subject, cine: Cine | None) -> Measurement:

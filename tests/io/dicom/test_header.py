@@ -84,6 +84,22 @@ def test_enhanced_objects_give_a_record_a_frame(time: str) -> None:
             assert header.trigger_ms is None and header.temporal_index == k % 8 + 1
 
 
+@pytest.mark.parametrize("time", ["trigger", "none"])
+def test_private_sequences_of_a_frame_never_replace_the_shared_standard_ones(time: str) -> None:
+    """Philips keeps another classic header in (2005,140F) of each frame."""
+    image = enhanced(short_axis_planes(Heart(), n=2), Heart(), n_frames=8, time=time)
+    for k, group in enumerate(image.PerFrameFunctionalGroupsSequence):
+        item = Dataset()
+        item.PixelSpacing, item.SliceThickness, item.TriggerTime = [1, 1], 6, 7 * (k % 8)
+        block = group.private_block(0x2005, "Philips MR Imaging DD 005", create=True)
+        block.add_new(0x0F, "SQ", [item])
+    headers = frame_headers(image, file=0, series="s")
+    assert {header.pixel_spacing for header in headers} == {(3, 3)}
+    assert {header.thickness_mm for header in headers} == {8}
+    step_ms = 100 if time == "trigger" else 7
+    assert [header.trigger_ms for header in headers[:8]] == pytest.approx([step_ms * k for k in range(8)])
+
+
 def test_an_empty_per_frame_sequence_in_a_single_image_means_nothing() -> None:
     """Sunnybrook's files carry one."""
     image = new_image(PIXELS, InstanceNumber=77)

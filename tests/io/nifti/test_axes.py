@@ -109,3 +109,20 @@ def test_real_stacks_of_one_frame_are_slices(real_data: Path) -> None:
     for path in sorted(real_data.glob("acdc/database/training/patient00*/*frame??.nii.gz")):
         array = np.asarray(nibabel.load(path).dataobj, dtype=np.float32)
         assert check_axes(array[..., None], STEPS) == []
+
+
+@pytest.mark.parametrize(("n_frames", "sizes"), [(2, (1.4, 1.4, 2.8)), (25, (1.4, 1.4, 1.4)), (25, (2.5, 2.5, 2.5))])
+def test_thin_slices_that_are_more_alike_than_frames_are_slices(
+    n_frames: int, sizes: tuple[float, float, float]
+) -> None:
+    """As of a stack resampled to cubes: neighbouring slices are nearly one image, ED and ES are not."""
+    exchanged = image((128, 128, n_frames, 40)).swapaxes(2, 3)
+    assert check_axes(exchanged, sizes) == []
+
+
+def test_cubes_of_one_millimetre_may_be_a_placeholder() -> None:
+    assert "np.transpose" in advice_of_cubes(image((128, 128, 25, 20)).swapaxes(2, 3))
+
+
+def advice_of_cubes(array: np.ndarray) -> str:
+    return " ".join(issue.message for issue in check_axes(array, (1.0, 1.0, 1.0)))

@@ -46,10 +46,18 @@ def test_more_than_a_beat_in_a_file_has_the_rate_of_one(tmp_path: Path, beats: f
     assert [one.code for one in study.issues if one.code in ("window-longer", "cycle-from-frames")] == ["window-longer"]
 
 
-@pytest.mark.parametrize("beats", [0.8, 1.0])
-def test_one_beat_or_less_is_left_as_it_is(beats: float) -> None:
-    made = cine(beats)
+def test_one_beat_is_left_as_it_is() -> None:
+    made = cine(1.0)
     assert with_true_beat(made) == (made, ())
+
+
+@pytest.mark.parametrize("beats", [0.6, 0.65])
+def test_frames_that_do_not_close_a_beat_keep_their_cycle_with_a_warning(tmp_path: Path, beats: float) -> None:
+    """As of prospective triggering: heart rate and cardiac output from frames and step are too large."""
+    study = read(cine(beats), tmp_path)
+    assert study["sax"].rr_interval_ms == pytest.approx(round(beats * N) * STEP_MS)
+    (warning,) = [one for one in study.issues if one.code == "window-incomplete"]
+    assert warning.severity == "warning" and "give --heart-rate" in warning.message
 
 
 def test_a_stated_cycle_stays() -> None:

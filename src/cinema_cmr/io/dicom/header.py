@@ -158,12 +158,16 @@ def frame_headers(dataset: Any, *, file: int, series: str) -> list[FrameHeader]:
 def _functional_groups(
     facts: Mapping[str, Any], shared: list[Any], groups: Any, time_dimension: int | None, before: int | None
 ) -> Iterator[FrameHeader]:
-    """Yield the frames of an enhanced object: own values before shared ones; `before` are frames in earlier parts."""
+    """Yield the frames of an enhanced object: own values before shared ones; `before` are frames in earlier parts.
+
+    Private sequences count only for what no standard one states: Philips keeps another classic header in one.
+    """
     for k, group in enumerate(groups):
-        sources = [item for part in (group, *shared) for item in _sequence_items(part)]
-        if any(text_of(s, "ComplexImageComponent").upper() in COMPLEX_PARTS for s in sources):
+        sources = [item for part in (group, *shared) for item in _sequence_items(part, private=False)]
+        others = [item for part in (group, *shared) for item in _sequence_items(part, private=True)]
+        if any(text_of(s, "ComplexImageComponent").upper() in COMPLEX_PARTS for s in (*sources, *others)):
             continue
-        own = _frame_fields(sources)
+        own = {**_frame_fields(others), **_frame_fields(sources)}
         if "temporal_index" not in own and time_dimension is not None:
             values = next((list(v) for s in sources if (v := value_of(s, "DimensionIndexValues"))), [])
             if time_dimension < len(values):
@@ -178,9 +182,9 @@ def _frame_number(facts: Mapping[str, Any], frame: int, n_frames: int) -> int:
     return before * n_frames + frame + 1
 
 
-def _sequence_items(group: Any) -> Iterator[Any]:
+def _sequence_items(group: Any, *, private: bool) -> Iterator[Any]:
     """Yield the items of a functional group's sequences: plane position, pixel measures, frame content, ..."""
-    for sequence in sequences_of(group):
+    for sequence in sequences_of(group, private=private):
         yield from sequence
 
 

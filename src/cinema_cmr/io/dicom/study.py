@@ -208,7 +208,7 @@ def _default_name(source: Path | Iterable[Path]) -> str:
 def _check_phases(one: AssembledStack, cycle: CardiacCycle) -> PhasedStack:
     times = _median_times(one.stack)
     step_ms = None if times is None or len(times) < 2 else float(np.median(np.diff(times)))
-    return check_phases(one, step_ms=step_ms, cycle_known=cycle.rr_ms is not None)
+    return check_phases(one, step_ms=step_ms, cycle_known=cycle.rr_ms is not None, covered=cycle.covered)
 
 
 def _make_candidate(found: FoundFiles, phased: PhasedStack, cycle: CardiacCycle) -> Candidate:

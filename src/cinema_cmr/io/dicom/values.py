@@ -68,9 +68,11 @@ def is_stated(dataset: Any, keyword: str) -> bool:
     return bool(stored.strip()) if isinstance(stored, bytes | str) else stored is not None
 
 
-def sequences_of(dataset: Any) -> Iterator[Any]:
-    """Yield the sequences of a dataset, whatever they are called."""
+def sequences_of(dataset: Any, *, private: bool) -> Iterator[Any]:
+    """Yield the sequences of a dataset under private tags or under those of the standard, whatever they are called."""
     for tag in list(dataset.keys()):
+        if tag.is_private != private:
+            continue
         if not _is_oversized(dataset.get_item(tag)) and (element := dataset[tag]).VR == "SQ":
             yield element.value
 

@@ -17,6 +17,8 @@ Image = NDArray[np.float32]
 _MOST_FRAMES = 64
 """A longer axis may be a side of the image plane."""
 _FEWEST_FRAMES = 8
+_FEWEST_SLICES = 3
+"""Fewer are no stack."""
 _NEXT_FRAME = 0.2
 """Largest median difference of neighbouring frames, as a share of the contrast; 0.25 at least between real slices."""
 _FIRST_FRAME = 0.5
@@ -38,8 +40,8 @@ def check_axes(array: Image, sizes_mm: Sequence[float]) -> list[Issue]:
     order = _expected_order(array)
     misplaced = z >= 2 * min(x, y) or t >= 4 * min(x, y) or (order is not None and {0, 1} != set(order[:2]))
     if not misplaced and z > 1 and t > 1:
-        exchanged = _time_axis(array, 2, 3) == 2
         dx, dy, dz = (round(size, 3) for size in sizes_mm)
+        exchanged = not _is_thin(array, (dx, dy, dz)) and _time_axis(array, 2, 3) == 2
         misplaced = z > 32 and (exchanged or dx != dy == dz)
         if exchanged:
             message = "the last axis changes more than the slices do; expected time last, (x, y, slice, time): "
@@ -59,6 +61,13 @@ def check_axes(array: Image, sizes_mm: Sequence[float]) -> list[Issue]:
             f" first and time last, (x, y, slice, time): {fix}, reorder the spacing and save it again"
         )
     return issues
+
+
+def _is_thin(array: Image, sizes_mm: tuple[float, float, float]) -> bool:
+    """Return True where slices may differ less than frames do: resampled to cubes, or beside two frames, ED and ES."""
+    *_, z, t = array.shape
+    is_cubic = len(set(sizes_mm)) == 1 and (sizes_mm[0] != 1 or z > _MOST_FRAMES)  # 1 mm is a placeholder too
+    return is_cubic or t < _FEWEST_SLICES
 
 
 def _changes_as_frames(images: Image) -> bool:

@@ -23,9 +23,9 @@ from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.atomic import write_bytes
-from cinema_cmr.io.dicom.timing import MIN_FRAMES
 from cinema_cmr.io.names import file_stem
 from cinema_cmr.io.nifti.axes import check_axes
+from cinema_cmr.io.nifti.frame_times import frame_times
 from cinema_cmr.io.nifti.header import make_header
 from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
 from cinema_cmr.io.nifti.source import NiftiSource, nifti_source
@@ -47,9 +47,6 @@ _FREE_NUMBERS = (
 )
 """Fields of no meaning for the grid, in which other programs have left names, dates and numbers of patients."""
 _MM_PER_UNIT = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
-_MS_PER_UNIT = {8: 1000.0, 16: 1.0, 24: 0.001}
-_FRAME_MS = (5.0, 250.0)
-_CYCLE_MS = (400.0, 1500.0)
 _CHUNK = 1 << 20
 _END = 0.01
 """Share of the range of the values that counts as its lower and as its upper end."""
@@ -146,7 +143,8 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
     issues += check_axes(array, spacing_of(affine))
     check_pixel_spacing(spacing_of(affine)[:2])
     _check_image(array, issues)
-    times_ms, cycle_ms = _times_ms(header, shape[3], step, issues)
+    times_ms, cycle_ms, notes = frame_times(header, array, step)
+    issues += notes
     if view is View.SAX and shape[2] == 1:
         _add_issue(issues, "single-slice", "warning", "only one slice: volumes need a stack of slices")
     _remove_free_fields(header)
@@ -274,26 +272,6 @@ def _numbers(values: Iterable[float]) -> str:
 def _slice_step_mm(affine: Affine) -> float:
     """Return the distance of neighbouring slices along their normal: on skewed axes less than the column length."""
     return abs(float(unit(np.cross(affine[:3, 0], affine[:3, 1])) @ affine[:3, 2]))
-
-
-def _times_ms(
-    header: Nifti1Header, n_frames: int, step: float, issues: list[Issue]
-) -> tuple[NDArray[np.float64] | None, float | None]:
-    """Return frame times and cycle length; a step of 0 or 1, without unit or implausible for a cine is unknown."""
-    if n_frames == 1:
-        return None, None
-    step_ms = step * _MS_PER_UNIT.get(int(header["xyzt_units"]) & 56, np.nan)
-    # The dummies 0 and 1 lie outside of these limits in every unit.
-    if not _FRAME_MS[0] <= step_ms <= _FRAME_MS[1]:
-        message = "the time between frames is unknown; curves are plotted by frame, rates are absent"
-        _add_issue(issues, "frame-times-unknown", "info", message, stored_step=f"{step:g}")
-        return None, None
-    cycle_ms = n_frames * step_ms
-    plausible = n_frames >= MIN_FRAMES and _CYCLE_MS[0] <= cycle_ms <= _CYCLE_MS[1]
-    if plausible:
-        message = f"heart cycle taken as {n_frames} frames of {step_ms:.4g} ms"
-        _add_issue(issues, "cycle-from-frames", "info", message, rr_interval_ms=cycle_ms)
-    return np.arange(n_frames, dtype=np.float64) * step_ms, cycle_ms if plausible else None
 
 
 def _intensities(header: Nifti1Header, voxels: bytes | memoryview) -> Image:

@@ -28,7 +28,7 @@ from cinema_cmr.io.nifti.file_names import VIEW_PATTERNS, is_mask_name, parse_na
 from cinema_cmr.io.nifti.image import read_nifti_cine
 from cinema_cmr.io.nifti.joining import NiftiCine, grid_key, join_frames, join_slices
 from cinema_cmr.io.nifti.other_formats import is_other_format
-from cinema_cmr.io.nifti.sidecar import read_sidecar, with_sidecar_times
+from cinema_cmr.io.nifti.sidecar import distance_issues, read_sidecar, with_sidecar_times
 from cinema_cmr.io.nifti.slice_grids import are_parallel
 from cinema_cmr.io.nifti.voxels import check_nifti, stored_shape
 from cinema_cmr.views.still import still_issues
@@ -236,6 +236,7 @@ def _read_candidates(images: Iterable[Path]) -> tuple[list[NiftiCine], list[tupl
         cine, notes = with_sidecar_times(cine, sidecar)
         if notes:
             issues = tuple(issue for issue in issues if issue.code != "frame-times-unknown")
+        notes = [*notes, *distance_issues(cine, sidecar)]
         candidates.append(NiftiCine(cine=cine, files=(path,), key=key, issues=(*issues, *notes), sidecar=sidecar))
     return candidates, failures
 

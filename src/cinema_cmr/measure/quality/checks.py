@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cinema_cmr.core.results import Flag
 from cinema_cmr.core.study import Study
+from cinema_cmr.measure.quality.body import BODY_CHECKS
 from cinema_cmr.measure.quality.context import Check, QualityContext
 from cinema_cmr.measure.quality.coverage import COVERAGE_CHECKS
 from cinema_cmr.measure.quality.curves import CURVE_CHECKS
@@ -23,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     *MASK_CHECKS,
     *CURVE_CHECKS,
     *SLICE_PHASE_CHECKS,
+    *BODY_CHECKS,
 )
 """To add a check, write one function `(context) -> Flag | None` and append it to one of these lists."""
 

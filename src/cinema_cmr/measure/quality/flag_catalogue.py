@@ -132,6 +132,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ),
     ("mass-mismatch", _WARNING, "one mask is wrong", "LV mass at ES below 0.8 or above 1.5 times that at ED"),
     (
+        "unusual-body",
+        _WARNING,
+        "height or weight may be in another unit",
+        "a body mass index below 10 or above 40 kg/m2",
+    ),
+    (
         "slices-out-of-phase",
         ("info", "error"),
         "slices show different phases",
@@ -244,7 +250,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "frame-step-from-sidecar",
         _INFO_WARNING,
         "time step from the JSON file",
-        "header and sidecar differ, or it has none",
+        "the header has none, or that is the repetition time",
     ),
     ("frame-times-joined", _INFO, "times from single-frame files", "a cine joined from one file a frame"),
     ("frame-times-unknown", _INFO, "curves are drawn by frame", "no usable time step in the header"),
@@ -313,7 +319,7 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "spacing-disagrees",
         _WARNING,
         "header and positions differ",
-        "the stated slice distance is not that of positions",
+        "the stated slice distance is not that of positions, or of a NIfTI header",
     ),
     (
         "spacing-implausible",
@@ -348,7 +354,8 @@ _READING: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         "window-incomplete",
         _INFO_WARNING,
         "phases are missing",
-        "slices, or a stack, whose frames do not cover the cycle; info for a stack over 60 to 80 % of it",
+        "slices, or a stack, whose frames do not cover the cycle; info for a stack over 60 to 80 % of it; NIfTI whose"
+        " last frame does not lead back to the first",
     ),
     ("window-longer", _WARNING, "one beat was used", "frames over more than one beat"),
 )

@@ -27,6 +27,11 @@ def dataset(**tags: object) -> Dataset:
         ({"PatientBirthDate": "19700615", "StudyDate": "20200614"}, Subject(age_years=49)),
         ({"PatientBirthDate": "19700615", "StudyDate": "20200615"}, Subject(age_years=50)),
         ({"PatientBirthDate": "00000000", "StudyDate": "20200615"}, Subject()),
+        ({"PatientBirthDate": "19000101", "StudyDate": "20000615"}, Subject()),
+        ({"PatientBirthDate": "19300615", "StudyDate": "19700101"}, Subject()),
+        ({"PatientAge": "000Y"}, Subject()),
+        ({"PatientAge": "000Y", "PatientBirthDate": "19700615", "StudyDate": "20200615"}, Subject(age_years=50)),
+        ({"PatientAge": "000D"}, Subject(age_years=0)),
         ({"PatientSize": 1.82, "PatientWeight": 80.5}, Subject(height_cm=182, weight_kg=80.5)),
     ],
 )

@@ -63,3 +63,21 @@ def test_two_beats_under_an_interval_of_half_a_beat_are_one_by_the_images(tmp_pa
 @pytest.mark.parametrize("stated", [{"NominalInterval": 2 * RR_MS}, {"HeartRate": 30000 / RR_MS}])
 def test_two_beats_are_reported_whichever_tag_states_them(tmp_path: Path, stated: dict[str, float]) -> None:
     assert "window-incomplete" in codes(read(tmp_path, usual(), **stated))
+
+
+@pytest.mark.parametrize("beats", [2, 3])
+def test_an_interval_of_several_beats_that_the_frames_fill_is_one_beat_by_the_images(
+    tmp_path: Path, beats: int
+) -> None:
+    """As of missed R waves: interval, heart rate and times agree with each other, and cardiac output was a half."""
+    slices = [one.with_(phases=tuple(np.arange(beats * N) / N)) for one in usual()]
+    study = read(tmp_path, slices, NominalInterval=beats * RR_MS, HeartRate=60000 / (beats * RR_MS))
+    (cine,) = study.cines
+    assert cine.rr_interval_ms == pytest.approx(RR_MS, rel=0.05) and study.subject.heart_rate_bpm is None
+    assert cine.n_frames == N and "window-longer" in codes(study)
+    assert ef(blood_ml(cine)) == pytest.approx(ef(true_blood_ml(usual())), abs=1)
+
+
+def test_one_stated_beat_is_left_as_it_is(tmp_path: Path) -> None:
+    study = read(tmp_path, usual(), NominalInterval=RR_MS)
+    assert study["sax"].rr_interval_ms == RR_MS and codes(study) == []

@@ -42,12 +42,14 @@ def test_heart_rate_is_next() -> None:
     assert (found.rr_ms, found.source, found.heart_rate_bpm) == (1000, "HeartRate", 60)
 
 
-def test_a_beat_seen_in_the_images_stands_only_where_no_tag_states_the_cycle() -> None:
+def test_a_beat_seen_in_the_images_stands_where_no_tag_states_the_cycle_or_that_of_several() -> None:
     unknown = cycle(PLAIN_HEADER)
     assert unknown.rr_ms is None
     assert unknown.or_beat(740.0).rr_ms == 740
     assert unknown.or_beat(740.0).heart_rate_bpm is None
-    assert cycle(replace(PLAIN_HEADER, rr_interval_ms=800.0)).or_beat(740.0).rr_ms == 800
+    stated = cycle(replace(PLAIN_HEADER, rr_interval_ms=1500.0, heart_rate_bpm=40.0))
+    assert stated.or_beat(None) is stated
+    assert (stated.or_beat(750.0).rr_ms, stated.or_beat(750.0).heart_rate_bpm) == (750, None)
 
 
 def test_an_unknown_cycle_is_reported() -> None:

@@ -49,6 +49,15 @@ def test_equal_positions_that_nothing_distinguishes_are_refused(tmp_path: Path) 
         read_dicom(written(tmp_path, located=False, long_axis=False, **EQUAL))
 
 
+@pytest.mark.parametrize("tags", [EQUAL, NONE], ids=["equal", "absent"])
+def test_an_index_in_place_of_the_location_is_refused(tmp_path: Path, tags: dict[str, Any]) -> None:
+    writer = StudyWriter(folder=tmp_path)
+    for k, plane in enumerate(short_axis_planes(HEART, n=6, gap_mm=9.0)):
+        writer.add([plane], series=k + 1, SliceLocation=k + 1, SliceThickness=8, **tags)
+    with pytest.raises(InputError, match=r"6 slices of 8 mm .* 1 mm apart, as of an index"):
+        read_dicom(tmp_path)
+
+
 def test_absent_positions_without_location_are_refused_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(NoCineError, match="export again with ImagePositionPatient or SliceLocation"):
         read_dicom(written(tmp_path, located=False, **NONE))

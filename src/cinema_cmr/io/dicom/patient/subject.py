@@ -14,6 +14,8 @@ __all__ = ["fill_subject", "read_subject"]
 _HEIGHT_CM = (30.0, 250.0)
 _WEIGHT_KG = (1.0, 350.0)
 _AGE_YEARS = (0.0, 120.0)
+_BLANKED_BIRTH_YEAR, _FIRST_STUDY_YEAR = 1900, 1980
+"""Dates up to the one and before the other are what anonymisation writes in place of the true ones."""
 _YEARS_PER_UNIT = {"Y": 1.0, "M": 1 / 12, "W": 7 / 365.25, "D": 1 / 365.25}
 
 
@@ -72,10 +74,10 @@ def _sex(text: str) -> Literal["F", "M"] | None:
 
 def _age_years(dataset: Any) -> float | None:
     match = re.fullmatch(r"(\d{1,3})([YMWD])", text_of(dataset, "PatientAge").upper())
-    if match:
+    if match and (int(match[1]) or match[2] != "Y"):  # the age of an infant is stated in months, weeks or days
         return round(int(match[1]) * _YEARS_PER_UNIT[match[2]], 2)
     born, studied = (_date(text_of(dataset, word)) for word in ("PatientBirthDate", "StudyDate"))
-    if born is None or studied is None:
+    if born is None or studied is None or born.year <= _BLANKED_BIRTH_YEAR or studied.year < _FIRST_STUDY_YEAR:
         return None
     before_birthday = (studied.month, studied.day) < (born.month, born.day)
     return float(studied.year - born.year - before_birthday)

@@ -37,6 +37,10 @@ _GAP_STEPS = 2.0
 """Distance of the last frame from the first, in largest steps, from which the window does not close a beat."""
 _CLOSED_SHARE = 0.9
 _CYCLE_MS = (300.0, 2000.0)
+_STATED_BEAT = (0.75, 1.25)
+"""Span of frames, in stated beats, that are one beat by their tags."""
+_SHORTER = 0.7
+"""Share of such frames up to which the images show that the stated beat is several, as of missed R waves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,23 +50,27 @@ class PhasedStack:
     assembled: AssembledStack
     in_phase: bool = True
     beat_ms: float | None = None
-    """Length of a beat, from the return of the images; None if they do not return within the cine."""
+    """Length of a beat, from the return of the images; None if they do not return within the cine, as stated."""
     frame_times_ms: Array | None = None
     """(t,) times of the frames of one beat, if the frames are another number than in the files."""
     issues: tuple[Issue, ...] = ()
 
 
-def check_phases(one: AssembledStack, *, step_ms: float | None, cycle_known: bool) -> PhasedStack:
+def check_phases(
+    one: AssembledStack, *, step_ms: float | None, cycle_known: bool, covered: float | None = None
+) -> PhasedStack:
     """Return the stack in phase; with trigger times in all slices only a contradiction by the images is reported.
 
-    `step_ms` is the time between frames if it is known; `cycle_known` is whether tags state the length of the cycle.
+    `step_ms` is the time between frames if it is known; `cycle_known` is whether tags state the length of the cycle,
+    and `covered` the share of it that the frames span, for the images to be asked whether it is one beat.
     """
     if one.array.shape[2] < _MIN_SLICES or one.array.shape[3] < MIN_FRAMES:
         return PhasedStack(assembled=one)
     moving = moving_images(_cine(one))
     phased = PhasedStack(assembled=one)
-    if not cycle_known:
-        phased = _one_beat(one, frame_distances(moving), step_ms)
+    is_stated_beat = covered is not None and _STATED_BEAT[0] <= covered <= _STATED_BEAT[1]
+    if not cycle_known or is_stated_beat:
+        phased = _one_beat(one, frame_distances(moving), step_ms, stated=cycle_known)
         moving = moving if phased.assembled is one else moving_images(_cine(phased.assembled))
     shifts = slice_shifts(moving)
     timed = np.array([s.order_source == TRIGGER_TIME for s in one.stack.slices])
@@ -76,13 +84,18 @@ def _cine(one: AssembledStack) -> Cine:
     return Cine(array=one.array, affine=one.stack.affine, view=View.OTHER, slice_positions_mm=positions)
 
 
-def _one_beat(one: AssembledStack, distances: Array, step_ms: float | None) -> PhasedStack:
-    """Cut one beat from each slice, where the images show that the window is longer than a beat."""
+def _one_beat(one: AssembledStack, distances: Array, step_ms: float | None, *, stated: bool) -> PhasedStack:
+    """Cut one beat from each slice, where the images show that the window is longer than a beat.
+
+    A window that is one beat by its tags (`stated`) is cut only where the images return well within it.
+    """
     beats = beat_lengths(distances)
     moving = moving_slices(distances)
     if np.isfinite(beats[moving]).mean() <= 0.5:
         return PhasedStack(assembled=one)
-    usual = float(np.nanmedian(beats[moving]))
+    usual, n = float(np.nanmedian(beats[moving])), one.array.shape[3]
+    if stated and usual > _SHORTER * n:
+        return PhasedStack(assembled=one)
     # A slice whose own beat is not found, or is two beats, takes the usual one.
     near = np.isfinite(beats) & (abs(beats / usual - 1) < 0.35)
     beats = np.where(near, beats, usual)
@@ -96,12 +109,12 @@ def _one_beat(one: AssembledStack, distances: Array, step_ms: float | None) -> P
     beat_ms = None if step_ms is None else usual * step_ms
     if beat_ms is not None and not _CYCLE_MS[0] <= beat_ms <= _CYCLE_MS[1]:
         beat_ms = None
-    n = one.array.shape[3]
+    why = "; the stated heart rate or R-R interval is that of several: give --heart-rate if it is right"
     issue = Issue(
         code="window-longer",
         severity="warning",
         message=f"the {n} frames of each slice show more than one beat; the first, of {usual:.1f} frames in the median,"
-        " was used, its length taken from the images",
+        f" was used, its length taken from the images{why if stated else ''}",
         evidence={"n_frames": n, "beat_frames": round(usual, 2), "beat_ms": beat_ms and round(beat_ms, 1)},
     )
     times = None if beat_ms is None else np.arange(count) * beat_ms / count

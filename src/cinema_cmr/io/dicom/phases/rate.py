@@ -42,8 +42,8 @@ class CardiacCycle:
     """Span of the frames as a share of the cycle."""
 
     def or_beat(self, beat_ms: float | None) -> CardiacCycle:
-        """Return this cycle or, if the tags state none, a beat whose length the images show."""
-        if self.rr_ms is not None or beat_ms is None:
+        """Return this cycle or a beat whose length the images show, where the tags state none or that of several."""
+        if beat_ms is None:
             return self
         return CardiacCycle(rr_ms=beat_ms, source="the motion in the images")
 

@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from cinema_cmr.core.errors import InputError
 from cinema_cmr.core.study import Issue
 from cinema_cmr.io.dicom.header import FrameHeader, position_from_location
@@ -22,6 +24,9 @@ _UNRELATED = f"{UNUSABLE} no position relative to the slices placed by SliceLoca
 _LOST_CINES = 5
 """Cines at one place from which, without a stack elsewhere, positions were lost: a view is repeated less often."""
 
+_ABSURD = 0.25
+"""Share of the thickness below which no cine has its slices apart: such slice locations are an index."""
+
 Planes = dict[Hashable, list[FrameHeader]]
 
 
@@ -32,7 +37,7 @@ def restore_positions(
 
     A stack is placed along its normal where none of its images states a position, or all state the same one. What lies
     in other planes is then left out, as its place relative to the stack is unknown. Raises `InputError` for many cines
-    at one position that nothing else distinguishes.
+    at one position that nothing else distinguishes, or an index alone.
     """
     planes = _planes(images)
     stated = {key: [one for one in own if not one.located] for key, own in planes.items()}
@@ -41,6 +46,8 @@ def restore_positions(
     if not lost or (any(stated.values()) and not any(stated[key] for key in lost)):
         _check_not_lost(stated)
         return *_without(images, reasons, lambda one: one.located, f"{UNUSABLE} {NO_POSITION}"), []
+    for key in lost:
+        _check_no_index(planes[key])
     placed = [replace(one, headers=tuple(_placed(h) for h in one.headers)) for one in images]
     kept, left = _without(placed, reasons, lambda one: not one.claim and _plane(one) not in lost, _UNRELATED)
     n_slices = max(len(_locations(planes[key])) for key in lost)
@@ -70,6 +77,19 @@ def _is_lost(own: Sequence[FrameHeader]) -> bool:
 
 def _locations(own: Sequence[FrameHeader]) -> set[float]:
     return {round(one.location_mm, 1) for one in own if one.location_mm is not None}
+
+
+def _check_no_index(own: Sequence[FrameHeader]) -> None:
+    """Raise `InputError` for slice locations that are no distances: too near each other for their thickness."""
+    thicknesses = [one.thickness_mm for one in own if one.thickness_mm]
+    places = sorted(_locations(own))
+    step_mm = float(np.median(np.diff(places)))
+    if thicknesses and step_mm < _ABSURD * float(np.median(thicknesses)):
+        raise InputError(
+            f"{len(places)} slices of {np.median(thicknesses):.3g} mm state no positions of their own, as after"
+            f" anonymising, and slice locations {step_mm:.2g} mm apart, as of an index; expected the place of each"
+            " slice in millimetres: export the study again with ImagePositionPatient"
+        )
 
 
 def _placed(header: FrameHeader) -> FrameHeader:
