@@ -62,7 +62,7 @@ def check_phases(
     """Return the stack in phase; with trigger times in all slices only a contradiction by the images is reported.
 
     `step_ms` is the time between frames if it is known; `cycle_known` is whether tags state the length of the cycle,
-    and `covered` the share of it that the frames span, for the images to be asked whether it is one beat.
+    and `covered` the share of it that the frames span: if about one beat, the images show whether it is one.
     """
     if one.array.shape[2] < _MIN_SLICES or one.array.shape[3] < MIN_FRAMES:
         return PhasedStack(assembled=one)
