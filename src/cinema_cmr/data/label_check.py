@@ -35,8 +35,8 @@ _SIZE_ISSUES = ("spacing-implausible",)
 """Issues of the images that make what is learned from their labels wrong."""
 _HEART_REACH_MM = 45.0
 """Length that labels of a whole heart reach over: the least is 48 mm, of a cavity at ES, in 199 people of the Data
-Science Bowl, children among them, and 50 mm in the 100 ACDC training patients (frames with labels in two slices or more).
-"""
+Science Bowl, children among them (frames with labels in two slices or more), and 50 mm in the 100 ACDC training
+patients."""
 
 
 @dataclass(frozen=True, kw_only=True)
