@@ -39,6 +39,9 @@ Science Bowl, children among them (frames with labels in two slices or more), an
 patients."""
 
 
+_OF_ONE_STUDY = " (for this study alone: in labels.json of a subfolder of its own)"
+
+
 @dataclass(frozen=True, kw_only=True)
 class LabelSummary:
     """Contents of the label maps of one view."""
@@ -105,7 +108,7 @@ def check_nesting(labels: LabelMap, codes: Mapping[int, int], *, name: str) -> N
     raise InputError(
         f"{name}: the structure with code {in_files[inner]}, taken for {_NAMES[inner]}, lies within code"
         f" {in_files[outer]}, taken for {_NAMES[outer]}; expected the LV cavity within its myocardium: state the codes,"
-        f" probably --codes {suggestion}"
+        f" probably --codes {suggestion}{_OF_ONE_STUDY}"
     )
 
 
@@ -167,7 +170,7 @@ def _content_remarks(one: LabelSummary) -> Iterator[str]:
     if absent and one.view is View.SAX:
         yield (
             f"no label of {' and '.join(absent)} in the {one.view.title}, which is learned as background; if it was not"
-            " drawn, state what was in labels.json"
+            f" drawn, state what was in labels.json{_OF_ONE_STUDY}"
         )
     for name, volumes in one.volumes_ml.items() if one.view is View.SAX and one.scheme == "cine" else ():
         empty = [frame for frame, ml in zip(one.frames, volumes, strict=True) if ml == 0]
@@ -190,7 +193,7 @@ def _content_remarks(one: LabelSummary) -> Iterator[str]:
 
 
 def _slice_remarks(one: LabelSummary) -> Iterator[str]:
-    statement = 'if they were not looked at, state "empty_slices": "unknown" in labels.json'
+    statement = f'if they were not looked at, state "empty_slices": "unknown" in labels.json{_OF_ONE_STUDY}'
     if one.frames_with_gaps:
         frames = ", ".join(map(str, one.frames_with_gaps))
         yield f"slices without a label lie between labelled ones (frames {frames}); {statement}"
