@@ -181,6 +181,13 @@ def test_prepare_pretrain_and_embed(tmp_path: Path) -> None:
     assert cmr.load_model(result.model).card.task == "pretrain"
     rows = cmr.embed(studies[0], model=result.model)
     assert {row.tokens for row in rows} >= {"cls", "sax"} and {row.frame for row in rows} == {0, 1, 2, 3}
+    model, study = cmr.load_model(result.model), cmr.read_study(studies[0])
+    about = cmr.embed(study, model=model, cycle=True, heart=True, precision="fp32")
+    assert {row.tokens for row in about} >= {"cls", "sax/first", "sax/last"} and {row.frame for row in about} == {None}
+    assert cmr.reconstruct(study, model=model).keys() == {"sax"}
+    for number, start in enumerate((result.model, model, str(result.model))):
+        again = cmr.pretrain("tiny", store, tmp_path / f"again-{number}", steps=1, start=start)
+        assert model.card.weights_sha256[:12] in again.card.training["start"]
     first, again = (cmr.reconstruct(studies[0], model=result.model, seed=1) for _ in range(2))
     assert np.array_equal(first["sax"].filled, again["sax"].filled)
     cmr.reconstruct(studies[0], tmp_path / "picture.png", model=result.model)
@@ -212,8 +219,11 @@ def test_disease_model_of_reference_masks(tmp_path: Path) -> None:
         cmr.write_mask(labels, cine, tmp_path / f"p{number}_seg.nii.gz")
         rows.append(f"p{number},{group},{170 + number},70")
     (tmp_path / "facts.csv").write_text("\n".join(rows) + "\n")
-    model = cmr.fit_disease_model(tmp_path, tmp_path / "out", model=None)
+    model = cmr.fit_disease_model(tmp_path, tmp_path / "out", model=None, codes=["1=rv", "2=myo", "3=lv"])
     assert model.groups == ("strong", "weak") and (tmp_path / "out" / "disease.json").exists()
+    split = tmp_path / "out" / "split.json"
+    few = cmr.fit_disease_model(tmp_path, tmp_path / "few", model=None, split=split, n_train=4)
+    assert few.training["n_patients"] < model.training["n_patients"]
 
 
 @pytest.mark.medium

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from cinema_cmr.datasets.check import CheckSummary
     from cinema_cmr.disease.model import DiseaseModel
     from cinema_cmr.inference.features import FeatureRow
-    from cinema_cmr.models.loaded import LoadedModel
     from cinema_cmr.pipeline.frame_dataset import FrameDataset
-    from cinema_cmr.pipeline.task_model import Model
+    from cinema_cmr.pipeline.task_model import Model, ModelLike
     from cinema_cmr.recipes.experiment import Experiment
     from cinema_cmr.recipes.run import RunResult
     from cinema_cmr.report.record.study_record import StudyRecord
@@ -188,7 +187,7 @@ def finetune(
     data: Path | str,
     folder: Path | str,
     *,
-    start: LoadedModel | str | None = None,
+    start: ModelLike | None = None,
     **options: Any,
 ) -> RunResult:
     """Train a model on labelled studies; `result.model` is the folder of the trained model.
@@ -196,13 +195,18 @@ def finetune(
     `recipe`: a name, e.g. "sax-unet", or an experiment; `data`: NAME:FOLDER of a dataset, or a folder of images with
     masks; `start`: a model or pre-trained encoder; `options`: those of `cinema finetune`, e.g. `steps`, `lr`, `target`.
     """
+    from cinema_cmr.pipeline.task_model import unwrapped
     from cinema_cmr.recipes.finetune import finetune as run
 
-    return run(recipe, data, folder, start=start, **options)
+    return run(recipe, data, folder, start=None if start is None else unwrapped(start), **options)
 
 
 def check_dataset(data: Path | str, *, open_files: bool = True, codes: Sequence[str] = ()) -> CheckSummary:
-    """Count the cases of a dataset that are found, missing and broken; `data` and `codes` as in `finetune`."""
+    """Count the cases of a dataset that are found, missing and broken; `data` and `codes` as in `finetune`.
+
+    `.results` has each case with what its label maps hold, the reason if it cannot be read, and remarks on what may be
+    wrong with its labels.
+    """
     from cinema_cmr.datasets.check import check_cases, summarise_checks
     from cinema_cmr.datasets.reading import find_cases
 
@@ -211,12 +215,23 @@ def check_dataset(data: Path | str, *, open_files: bool = True, codes: Sequence[
 
 
 def fit_disease_model(
-    data: Path | str, folder: Path | str, *, model: str | None = "cinema-sax", seed: int = 0, overwrite: bool = False
+    data: Path | str,
+    folder: Path | str,
+    *,
+    model: str | None = "cinema-sax",
+    seed: int = 0,
+    n_train: int | None = None,
+    codes: Sequence[str] = (),
+    split: Path | str | None = None,
+    overwrite: bool = False,
+    **inference: Any,
 ) -> DiseaseModel:
     """Fit a linear model of disease groups on measurements, write it to `folder/disease.json`, and return it.
 
     `model` draws the masks that are measured; None takes the reference masks. Its scores are in `.training["scores"]`.
-    Raises `OutputExistsError`, before any work, where a model is there and `overwrite` is False.
+    `data`, `codes` and `split` as in `evaluate`; `n_train`: learn from at most so many patients, drawn round-robin over
+    the groups; `inference`: `device`, `precision` and `tta` of the model. Raises `OutputExistsError`, before any work,
+    where a model is there and `overwrite` is False.
     """
     from cinema_cmr.datasets.reading import LabelledSource, open_training_data
     from cinema_cmr.disease.model import DISEASE_FILE
@@ -226,8 +241,11 @@ def fit_disease_model(
     from cinema_cmr.recipes.disease_groups import train_disease_model
 
     check_new_files(Path(folder), [DISEASE_FILE], overwrite=overwrite)
-    labelled = open_training_data(LabelledSource(data=str(data)), Path(folder))
-    segmenter = None if model is None else load_segmenter(model)
+    source = LabelledSource(
+        data=str(data), split=None if split is None else Path(split), n_train=n_train, seed=seed, codes=codes
+    )
+    labelled = open_training_data(source, Path(folder))
+    segmenter = None if model is None else load_segmenter(model, **inference)
     predict = None if segmenter is None else lambda one: predict_cine(one.study[View.SAX], segmenter).labels
     card = None if segmenter is None else segmenter.card
     fitted = train_disease_model(labelled, predict=predict, predictor=card, seed=seed)
@@ -240,7 +258,7 @@ def pretrain(
     data: Path | str | None,
     folder: Path | str,
     *,
-    start: LoadedModel | str | None = None,
+    start: ModelLike | None = None,
     **options: Any,
 ) -> RunResult:
     """Train a masked autoencoder on a store that `prepare` wrote; `result.model` is the folder of the trained model.
@@ -248,9 +266,10 @@ def pretrain(
     `data` is None for the recipe "synthetic", which learns from `lessons` alone. `options` are those of `cinema
     pretrain`, e.g. `steps`, `batch`, `validation`, `lessons`.
     """
+    from cinema_cmr.pipeline.task_model import unwrapped
     from cinema_cmr.recipes.pretrain import pretrain as run
 
-    return run(recipe, data, folder, start=start, **options)
+    return run(recipe, data, folder, start=None if start is None else unwrapped(start), **options)
 
 
 def prepare(sources: Sequence[Path | str], folder: Path | str, *, workers: int = 1, overwrite: bool = False) -> Path:
@@ -272,24 +291,35 @@ def prepare(sources: Sequence[Path | str], folder: Path | str, *, workers: int =
     return Path(folder) / MANIFEST_FILE
 
 
-def embed(source: Path | str, *, model: Path | str = "cinema-small", device: str = "auto") -> list[FeatureRow]:
-    """Return the feature vectors of a study, by view and frame, from a pre-trained encoder."""
+def embed(
+    source: Study | Path | str,
+    *,
+    model: ModelLike = "cinema-small",
+    cycle: bool = False,
+    heart: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+) -> list[FeatureRow]:
+    """Return the feature vectors of a study, by view and frame, from a pre-trained encoder.
+
+    `cycle`: their mean over the cycle instead; `heart`: vectors of the tokens about the heart, too. For many studies
+    load the model once, `model=load_model(...)`. Raises `WeightsError` for a model that is no autoencoder.
+    """
     from cinema_cmr.data.temporary_store import open_or_prepare
     from cinema_cmr.inference.features import FeatureExtractor
     from cinema_cmr.inference.runtime import choose_runtime
-    from cinema_cmr.io.names import name_from_path
-    from cinema_cmr.models.weights import load_model as load
+    from cinema_cmr.pipeline.task_model import loaded_of
 
-    extractor = FeatureExtractor(load(model), choose_runtime(device))
-    with open_or_prepare(Path(source), name_from_path(source)) as study:
-        return list(extractor.rows(study))
+    extractor = FeatureExtractor(loaded_of(model), choose_runtime(device, precision))
+    with open_or_prepare(source) as study:
+        return extractor.rows(study, over_cycle=cycle, heart=heart)
 
 
 def reconstruct(
-    source: Path | str,
+    source: Study | Path | str,
     path: Path | str | None = None,
     *,
-    model: Path | str = "cinema-small",
+    model: ModelLike = "cinema-small",
     frame: int = 0,
     mask_ratio: float = 0.75,
     seed: int = 0,
@@ -301,9 +331,8 @@ def reconstruct(
     """
     from cinema_cmr.data.temporary_store import open_or_prepare
     from cinema_cmr.io.atomic import atomic_path
-    from cinema_cmr.io.names import name_from_path
     from cinema_cmr.io.output_folder import check_new_files
-    from cinema_cmr.models.weights import load_model as load
+    from cinema_cmr.pipeline.task_model import loaded_of
     from cinema_cmr.tasks.reconstruction import picture
     from cinema_cmr.tasks.reconstruction import reconstruct as reconstruct_study
 
@@ -311,8 +340,8 @@ def reconstruct(
         if Path(path).suffix != ".png":
             raise UsageError(f"'{Path(path).name}' is no picture; expected a name that ends in .png")
         check_new_files(Path(path).parent, [Path(path).name], overwrite=overwrite)
-    with open_or_prepare(Path(source), name_from_path(source)) as study:
-        views = reconstruct_study(load(model), study, frame=frame, mask_ratio=mask_ratio, seed=seed)
+    with open_or_prepare(source) as study:
+        views = reconstruct_study(loaded_of(model), study, frame=frame, mask_ratio=mask_ratio, seed=seed)
     if path is not None:
         with atomic_path(path, overwrite=overwrite) as sibling:
             picture(views).save(sibling)

@@ -57,3 +57,13 @@ def test_a_disease_model_that_is_none_is_told_before_the_long_part(
     assert call("analyse", studies / "p00.nii.gz", "-o", tmp_path / "o", "--disease", tmp_path / "nowhere") == 5
     said = capsys.readouterr().err
     assert "cinema disease" in said and "segment" not in said and not (tmp_path / "o").exists()
+
+
+@pytest.mark.medium
+def test_fewer_patients_can_be_learned_from(studies: Path, tmp_path: Path) -> None:
+    words = ["disease", "--data", studies, "--experts-only"]
+    assert call(*words, "--n-train", 6, "-o", tmp_path / "few") == call(*words, "-o", tmp_path / "all") == 0
+    few, whole = (
+        json.loads((tmp_path / name / "disease.json").read_text())["training"]["n_patients"] for name in ("few", "all")
+    )
+    assert few < whole

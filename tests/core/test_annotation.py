@@ -161,3 +161,18 @@ def test_atria_are_background_to_the_ventricles() -> None:
     assert only.ventricular_codes.ravel().tolist() == [0, 1, 2, 3, 0, 0]
     other = replace(labels, scheme="pathology")
     assert other.ventricular_codes is other.array
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float64, np.float32])
+def test_codes_in_numbers_of_any_type_are_taken(dtype: type) -> None:
+    codes = np.arange(24).reshape(2, 3, 4, 1) % 4
+    labels = LabelMap.from_array(codes.astype(dtype))
+    assert labels.array.dtype == np.uint8 and np.array_equal(labels.array, codes)
+
+
+@pytest.mark.parametrize("value", [4, -1, 0.5, np.nan])
+def test_values_that_are_no_codes_are_refused(value: float) -> None:
+    with pytest.raises(InputError, match=r"label map with the values .*expected the codes \[0, 1, 2, 3\]"):
+        LabelMap.from_array(np.full((2, 2, 2, 1), value))
+    with pytest.raises(GeometryError, match=r"label map of shape \(2, 2, 2\)"):
+        LabelMap.from_array(np.zeros((2, 2, 2)))

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import FunctionType
 
 import pytest
+import yaml
+from oracles import CPU
 from small_runs import data
 
 from cinema_cmr.core.errors import UnknownNameError, UsageError, WeightsError
@@ -16,11 +18,14 @@ from cinema_cmr.datasets.reading import find_cases
 from cinema_cmr.datasets.registry import get_dataset
 from cinema_cmr.models.architectures import Architecture
 from cinema_cmr.models.weights import load_model
+from cinema_cmr.recipes.experiment import Experiment
 from cinema_cmr.recipes.finetune import finetune
 from cinema_cmr.recipes.registry import recipe
+from cinema_cmr.tasks.registry import create_evaluator
 
 PACKAGE = """
 from dataclasses import dataclass, replace
+from typing import ClassVar
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -29,7 +34,8 @@ from cinema_cmr.datasets.readers import folder
 from cinema_cmr.engine.trainer import TrainConfig
 from cinema_cmr.models.architectures import Architecture
 from cinema_cmr.recipes.experiment import Experiment
-from cinema_cmr.tasks.segment import SegmentConfig
+from cinema_cmr.tasks.registry import TaskType
+from cinema_cmr.tasks.segment import SegmentConfig, SegmentEvaluator, SegmentTask
 
 @dataclass(frozen=True, kw_only=True)
 class PlainConfig:
@@ -55,6 +61,26 @@ def plain_recipe():
     train = TrainConfig(n_steps=2, accelerator="cpu", precision="fp32")
     return Experiment(name="lab-plain", task=task, architecture="lab_plain", network=PlainConfig(width=6), train=train)
 
+@dataclass(frozen=True, kw_only=True)
+class CalmConfig(SegmentConfig):
+    calm: float = 0.5
+    task_name: ClassVar[str] = "lab-calm"
+
+class CalmTask(SegmentTask):
+    def card_fields(self):
+        return replace(super().card_fields(), task="lab-calm")
+
+def evaluator(loaded, runtime, options):
+    as_masks = replace(loaded, card=replace(loaded.card, task="segment"))
+    return SegmentEvaluator(as_masks, runtime, options)
+
+TASK = TaskType(name="lab-calm", config=CalmConfig, create=lambda config, network, studies: CalmTask(config, network),
+                evaluator=evaluator, primary="dice_mean", primary_title="mean Dice", needs_annotations=True)
+
+def calm_recipe():
+    plain = plain_recipe()
+    return replace(plain, name="lab-calm-sax", task=CalmConfig(grid=plain.task.grid))
+
 DATASET = replace(folder.DATASET, card=replace(folder.CARD, name="lab-archive", title="The archive of a lab"))
 broken = 3
 """
@@ -66,8 +92,11 @@ broken = lab_net:broken
 missing = lab_net:missing
 [cinema_cmr.datasets]
 lab-archive = lab_net:DATASET
+[cinema_cmr.tasks]
+lab-calm = lab_net:TASK
 [cinema_cmr.recipes]
 lab-plain = lab_net:plain_recipe
+lab-calm-sax = lab_net:calm_recipe
 """
 
 
@@ -100,6 +129,22 @@ def test_a_model_of_another_package_is_trained_saved_and_loaded_without_a_fork(
         load_model(result.model)
     with pytest.raises(UnknownNameError, match="unknown loss 'brier'"):
         finetune(recipe("sax-unet").with_values({"task.loss": "brier"}), data(), tmp_path / "none")
+
+
+def test_a_task_of_another_package_is_trained_repeated_and_scored(
+    lab_net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert recipe("lab-calm-sax", task="lab-calm").name == "lab-calm-sax"
+    result = finetune(recipe("lab-calm-sax"), data(), tmp_path / "run")
+    assert (result.card.task, result.card.requires) == ("lab-calm", ("lab-net 1.2",))
+    recorded = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["experiment"]
+    assert recorded["task"]["calm"] == 0.5 and Experiment.from_values(recorded).task.task_name == "lab-calm"
+    assert create_evaluator(load_model(result.model), CPU).card.name == "lab-calm-sax"
+    loaded = load_model(result.model)
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place != str(lab_net)])
+    _found.cache_clear()
+    with pytest.raises(WeightsError, match=r"unknown task 'lab-calm'.*made with lab-net 1\.2: install that package"):
+        create_evaluator(loaded, CPU)
 
 
 @pytest.mark.parametrize("task", [None, "segment"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cinema_cmr.core.errors import GeometryError, UsageError
+from cinema_cmr.core.errors import GeometryError, UnknownNameError, UsageError
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 
@@ -112,3 +112,13 @@ def test_selections_outside_of_the_cine_are_refused(selection: dict[str, object]
 
 def test_repr_names_view_and_grid() -> None:
     assert repr(uneven()) == "Cine(sax: 3 x 2 x 4 voxels of 1.5 x 1.5 x 10 mm, 6 frames)"
+
+
+def test_lists_and_names_are_taken_and_slices_are_even_unless_stated() -> None:
+    affine = [[1.5, 0.0, 0.0, 0.0], [0.0, 1.5, 3.0, 0.0], [0.0, 0.0, 8.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    cine = Cine(array=np.zeros((4, 4, 3, 2), np.float32), affine=affine, view="sax")  # type: ignore[arg-type]
+    assert cine.view is View.SAX and cine.slice_positions_mm.tolist() == [0, 8, 16]  # along the normal
+    stated = Cine(array=cine.array, affine=affine, view="sax", slice_positions_mm=[0, 8, 24])  # type: ignore[arg-type]
+    assert stated.slice_weights_mm.tolist() == [8, 12, 16]
+    with pytest.raises(UnknownNameError, match="unknown view 'short'"):
+        Cine(array=cine.array, affine=affine, view="short")  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from cinema_cmr.datasets.reading import find_cases, read_cases
 from cinema_cmr.tasks.segment import SegmentConfig, SegmentTask
 
 Array = NDArray[np.generic]
-AFFINE = np.diag([-1.5, -1.5, 8.0, 1.0])
+AFFINE = np.diag([-1.5, -1.5, 10.0, 1.0])
 SHAPE = (64, 60, 7)
 
 
@@ -147,6 +147,8 @@ WRONG: dict[str, Callable[[Array], Array]] = {
     "ES is empty": in_frame(1, np.zeros_like),
     "one slice": slices_kept(3),
     "every second slice": slices_kept(1, 3, 5),
+    "three slices": slices_kept(2, 3, 4),
+    "all but the slice at the apex": slices_kept(1, 2, 3, 4),
     # floats, overlaps
     "halves": coded(0, 0.5, 1, 1.5),
     "interpolated": blurred,
@@ -188,7 +190,7 @@ AFFINES = {
     "mirrored in its header": AFFINE @ np.diag([-1.0, 1, 1, 1]),
     "other pixel size": AFFINE @ np.diag([0.8, 0.8, 1, 1]),
     "other slice distance": AFFINE @ np.diag([1.0, 1, 1.25, 1]),
-    "a slice off in its header": AFFINE + np.array([*[[0.0] * 4] * 2, [0, 0, 0, 8.0], [0.0] * 4]),
+    "a slice off in its header": AFFINE + np.array([*[[0.0] * 4] * 2, [0, 0, 0, 10.0], [0.0] * 4]),
 }
 
 

@@ -240,7 +240,8 @@ def test_former_name_of_the_basal_rule_is_accepted() -> None:
 def test_masks_measure_as_a_prediction_of_the_same_labels(beating: Measurements) -> None:
     cine, labels = heart(BEAT, times_ms=np.arange(20) * 50.0, rr_ms=1000.0)
     study = study_of(cine, subject=SUBJECT)
-    for found in (measure_masks(study, labels), measure_masks(study, {View.SAX: labels})):
+    codes = labels.array.astype(float)
+    for found in (measure_masks(study, one) for one in (labels, codes, {View.SAX: labels})):
         assert found.measured == beating.measured and found.flags == beating.flags
     alone = measure_masks(cine, labels, options=MeasureOptions(ed_frame=1))
     assert alone.value("lv_ed_frame") == 1 and alone.value("bsa_m2") is None

@@ -74,3 +74,11 @@ def test_what_was_changed_or_is_something_else_is_refused(folder: Path, tmp_path
     (folder / WEIGHTS_FILE).write_bytes(b"other")
     with pytest.raises(WeightsError, match="SHA-256"):
         pack_folder(folder, tmp_path / "6.zip")
+
+
+@pytest.mark.parametrize("name", ["state.pt", "state.pth", "run.ckpt"])
+def test_a_pickle_of_torch_is_called_one_though_it_is_a_zip(name: str, tmp_path: Path) -> None:
+    torch.save(unetr().state_dict(), tmp_path / name)
+    assert zipfile.is_zipfile(tmp_path / name)
+    with pytest.raises(WeightsError, match=f"'{name}' is a pickle .*never opened; expected .safetensors"):
+        load_model(tmp_path / name)

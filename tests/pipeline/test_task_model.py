@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from oracles import annotated, heart, segmenter
 
 import cinema_cmr as cmr
-from cinema_cmr.pipeline.task_model import Model
+from cinema_cmr.inference.runtime import Runtime
+from cinema_cmr.pipeline.task_model import Model, loaded_of, unwrapped
 
 EXPECTED = r"expected a tensor, or a mapping of 'sax' to tensors \(b, c, x, y, z\)"
 
@@ -37,3 +40,23 @@ def test_other_images_are_refused_with_the_expected_form(model: Model, images: o
 
 def test_repr_names_model_task_and_views(model: Model) -> None:
     assert repr(model) == "Model('oracle': segment, none, views sax)"
+
+
+def test_an_absent_device_is_refused_before_the_first_image() -> None:
+    with pytest.raises(cmr.UsageError, match="device 'cuda' is not available"):
+        cmr.load_model("cinema-lax", device="cuda")
+
+
+def test_network_and_images_are_on_the_chosen_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = Runtime(device="meta", precision="fp32")
+    monkeypatch.setattr("cinema_cmr.pipeline.task_model.choose_runtime", lambda device, precision: runtime)
+    model = cmr.load_model("cinema-lax")
+    assert model.device == "meta" and {one.device.type for one in model.network.parameters()} == {"meta"}
+    images = torch.zeros(1, 1, *model.card.grids[cmr.View.LAX_4C].size)
+    outputs = model({"lax_4c": images})["lax_4c"]
+    assert outputs.device.type == "meta"
+
+
+def test_every_form_of_a_model_is_taken(model: Model, tmp_path: Path) -> None:
+    assert unwrapped(model) is unwrapped(model.loaded) is loaded_of(model) is model.loaded
+    assert unwrapped(tmp_path) == str(tmp_path) and loaded_of("cinema-lax").card.name == "cinema-lax"

@@ -43,6 +43,14 @@ def test_studies_without_what_the_task_learns_are_left_out_with_a_note(tmp_path:
     assert note.startswith("left out: 1 of 3 training studies, e.g. ") and "no labels of its views" in note
 
 
+def test_a_run_without_a_held_out_study_says_that_it_ends_without_a_validation(tmp_path: Path) -> None:
+    notes: list[str] = []
+    run = prepare_run(small(), replace(data(), val=[]), tmp_path, note=notes.append)
+    assert run.val == [] and notes == [
+        "no held-out study is left to score: the run ends without a validation of its model"
+    ]
+
+
 def test_two_trainings_into_one_folder_the_second_is_refused(tmp_path: Path) -> None:
     run = prepare_run(small(), data(), tmp_path)
     with folder_lock(tmp_path), pytest.raises(InputError, match="is in use by process"):

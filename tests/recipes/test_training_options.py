@@ -38,3 +38,9 @@ def test_unknown_options_and_values_without_a_path_are_refused() -> None:
         FinetuneOptions(set=["train.n_steps"]).changes()
     with pytest.raises(UsageError, match="no YAML"):
         FinetuneOptions(set=["train.n_steps=[1"]).changes()
+
+
+def test_paths_and_single_values_are_those_of_the_command_line() -> None:
+    options = FinetuneOptions.from_keywords(data=Path("lab"), add_data="phantoms", codes=["1=lv"], split=Path("s.json"))
+    assert (options.data, options.add_data, options.codes, options.split) == ("lab", ["phantoms"], ["1=lv"], "s.json")
+    assert "--add-data phantoms" in options.command("finetune", Path("run"))

@@ -150,6 +150,9 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
         SegmentConfig(grid=GRID, label_scheme="bones")
     with pytest.raises(UsageError):
         SegmentConfig(grid=GRID, drop_ends=1.5)
+    for slices in ({"slice_spacing_mm": 10.0}, {"n_slices": 12}):
+        with pytest.raises(UsageError, match="learned slice by slice as acquired"):
+            SegmentConfig(grid=replace(GRID, **slices))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="modality"):
         task(modality="lge").examples(study)
     with pytest.raises(UsageError, match="class 'scar'"):

@@ -97,7 +97,8 @@ def _check(given: Namespace, console: Console) -> int:
             _print_check(result, console)
         report_progress("cases", len(results), len(cases))
     summary = summarise_checks(dataset, cases, results)
-    console.result(_format_summary(summary), vars(summary))
+    counts = {name: value for name, value in vars(summary).items() if name != "results"}  # printed above
+    console.result(_format_summary(summary), counts)
     return _UNUSABLE if summary.missing or summary.broken else 0
 
 

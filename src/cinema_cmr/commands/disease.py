@@ -23,8 +23,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_data_options(parser)
     add_model_options(parser)
     parser.add_argument("-o", "--output", required=True, help="folder for disease.json, the model with its scores")
-    parser.add_argument("--n", type=int, help="learn from so many patients only, groups in turn")
-    parser.add_argument("--seed", type=int, default=0, help="of the folds, and who --n takes")
+    parser.add_argument(
+        "--n-train", "--n", type=int, help="learn from at most N patients, drawn round-robin over the groups"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the folds, and of the draw of --n-train")
     parser.add_argument(
         "--experts-only",
         action="store_true",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,20 @@ class LabelMap:
                 f"drawn slices have shape {self.drawn_slices.shape}; expected (z, t) of the label map,"
                 f" {self.array.shape[2:]}"
             )
+
+    @classmethod
+    def from_array(cls, array: NDArray[Any], *, scheme: str = "cine") -> LabelMap:
+        """Return the label map of codes (x, y, z, t) in numbers of any type, as other programs give them.
+
+        Raises `GeometryError` for another number of axes, `InputError` for values that are no codes of the scheme.
+        """
+        if array.ndim != 4:
+            raise GeometryError(f"label map of shape {array.shape}; expected four axes (x, y, z, t)")
+        known = [0, *(label.code for label in LABEL_SCHEMES[scheme])]
+        unknown = [value for value in np.unique(array).tolist() if value not in known]
+        if unknown:
+            raise InputError(f"label map with the values {unknown[:8]}; expected the codes {known}: translate them")
+        return cls(array=array.astype(np.uint8), scheme=scheme)
 
     def __repr__(self) -> str:
         shape = " x ".join(map(str, self.array.shape))

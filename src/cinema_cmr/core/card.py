@@ -136,7 +136,7 @@ class ModelCard:
     least_confidence: float = 0.8
     """Segmentation of cines: mean probability of the labels below which a frame is flagged."""
     requires: tuple[str, ...] = ()
-    """Packages that the network comes from, with the version it was made with, e.g. "lab-net 1.2"; empty for ours."""
+    """Packages that network and task come from, with their versions then, e.g. "lab-net 1.2"; empty for ours."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Data, split and its hash, recipe, seed, steps, versions and validation scores."""
     author: str = ""
@@ -170,6 +170,11 @@ class ModelCard:
             for one in (self, other)
         ]
         return facts[0] == facts[1]
+
+    @property
+    def install_hint(self) -> str:
+        """End of an error about a missing part: the packages to install; empty where the model needs none."""
+        return f"; it was made with {', '.join(self.requires)}: install that package" if self.requires else ""
 
     @property
     def output_kind(self) -> OutputKind:

@@ -20,6 +20,7 @@ __all__ = [
     "corner_distance_mm",
     "lps_to_ras",
     "plane_angle_deg",
+    "slice_step_mm",
     "spacing_of",
     "unit",
 ]
@@ -44,6 +45,15 @@ def spacing_of(affine: NDArray[np.floating]) -> tuple[float, float, float]:
     with np.errstate(over="ignore"):  # of a damaged header: infinite, and refused by `check_affine`
         lengths = np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0)
     return float(lengths[0]), float(lengths[1]), float(lengths[2])
+
+
+def slice_step_mm(affine: NDArray[np.floating]) -> float:
+    """Return the distance of neighbouring slices along their normal: on skewed axes less than the column's length.
+
+    >>> slice_step_mm(np.diag([-1.5, -1.5, 8.0, 1.0]))
+    8.0
+    """
+    return abs(float(unit(np.cross(affine[:3, 0], affine[:3, 1])) @ affine[:3, 2]))
 
 
 def apply_affine(affine: NDArray[np.floating], points: NDArray[np.floating]) -> Array:

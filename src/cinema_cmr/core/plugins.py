@@ -1,4 +1,4 @@
-"""Parts of other packages, found by entry points: `cinema_cmr.architectures`, `.losses`, `.datasets`, `.recipes`.
+"""Parts of other packages, by entry points: `cinema_cmr.architectures`, `.losses`, `.datasets`, `.tasks`, `.recipes`.
 
 An entry point's name is that of the part. Nothing is imported before a name that the package itself lacks is looked up.
 """
@@ -14,7 +14,7 @@ from cinema_cmr.core.errors import InternalError, UsageError
 __all__ = ["PluginGroup", "load_plugin", "plugin_names", "plugin_source"]
 
 T = TypeVar("T")
-PluginGroup = Literal["architectures", "losses", "datasets", "recipes"]
+PluginGroup = Literal["architectures", "losses", "datasets", "tasks", "recipes"]
 
 _PREFIX = "cinema_cmr."
 

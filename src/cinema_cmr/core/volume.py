@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinema_cmr.core.errors import GeometryError, UsageError
-from cinema_cmr.core.geometry import check_affine, spacing_of
+from cinema_cmr.core.geometry import check_affine, slice_step_mm, spacing_of
 from cinema_cmr.core.sources import CineSources
 from cinema_cmr.core.vocabulary import View
 
@@ -34,8 +34,9 @@ class Cine:
     affine: NDArray[np.float64]
     """(4, 4), voxel (i, j, k) -> RAS mm; for uneven slices its third column is the mean slice step."""
     view: View
-    slice_positions_mm: NDArray[np.float64]
-    """(z,) position of each slice along the normal, first slice 0, ascending; uneven gaps stand here."""
+    slice_positions_mm: NDArray[np.float64] = None  # type: ignore[assignment]
+    """(z,) position of each slice along the normal, first slice 0, ascending; uneven gaps stand here. Left out: even
+    steps of the affine."""
     frame_times_ms: NDArray[np.float64] | None = None
     """(t,) time of each frame from the first; None where unknown."""
     rr_interval_ms: float | None = None
@@ -56,9 +57,12 @@ class Cine:
     """The DICOM images that the cine was read from; None for another format or a changed grid. Never written."""
 
     def __post_init__(self) -> None:
+        self._take_lists()
         if self.array.ndim != 4:
             raise GeometryError(f"cine array has shape {self.array.shape}; expected four axes (x, y, z, t)")
         check_affine(self.affine)
+        if self.slice_positions_mm is None:
+            object.__setattr__(self, "slice_positions_mm", np.arange(self.n_slices) * slice_step_mm(self.affine))
         if self.slice_positions_mm.shape != (self.n_slices,):
             raise GeometryError(
                 f"{self.slice_positions_mm.shape[0]} slice positions for {self.n_slices} slices; expected one each"
@@ -68,6 +72,14 @@ class Cine:
         times = self.frame_times_ms
         if times is not None and (times.shape != (self.n_frames,) or not np.isfinite(times).all()):
             raise GeometryError(f"{times.shape[0]} frame times for {self.n_frames} frames; expected a finite one each")
+
+    def _take_lists(self) -> None:
+        """Take lists of numbers as arrays, and the name of a view as the view."""
+        for name in ("array", "affine", "slice_positions_mm", "frame_times_ms"):
+            value = getattr(self, name)
+            if value is not None and not hasattr(value, "ndim"):
+                object.__setattr__(self, name, np.asarray(value, dtype=np.float32 if name == "array" else np.float64))
+        object.__setattr__(self, "view", View.parse(self.view))
 
     def __repr__(self) -> str:
         size, spacing = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -51,6 +51,8 @@ class CheckSummary:
     broken: int
     parts: Mapping[str, int]
     """Official part, or "none" -> number of cases."""
+    results: tuple[CheckResult, ...] = field(default=(), repr=False)
+    """Outcome of each case, with its labels and remarks, in the order of the cases."""
 
 
 def check_cases(dataset: Dataset, cases: Sequence[Case], *, open_files: bool = True) -> Iterator[CheckResult]:
@@ -74,6 +76,7 @@ def check_cases(dataset: Dataset, cases: Sequence[Case], *, open_files: bool = T
 
 def summarise_checks(dataset: Dataset, cases: Sequence[Case], results: Iterable[CheckResult]) -> CheckSummary:
     """Count the outcomes of the cases of a dataset, one result per case."""
+    results = tuple(results)
     counts = Counter(result.status for result in results)
     parts = Counter(str(case.facts.get("part", "none")) for case in cases)
     return CheckSummary(
@@ -84,6 +87,7 @@ def summarise_checks(dataset: Dataset, cases: Sequence[Case], results: Iterable[
         missing=counts["missing"],
         broken=counts["broken"],
         parts=dict(sorted(parts.items())),
+        results=results,
     )
 
 

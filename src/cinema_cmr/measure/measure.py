@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,17 +123,21 @@ def measure_study(
 
 def measure_masks(
     study: Study | Cine,
-    labels: LabelMap | Mapping[View, LabelMap],
+    labels: LabelMap | NDArray[Any] | Mapping[View, LabelMap],
     *,
     options: MeasureOptions = DEFAULTS,
     landmarks: Mapping[View, Landmarks] | None = None,
 ) -> Measurements:
     """Measure label maps that no model predicted, such as those of an expert, as `measure_study` does.
 
-    A single `LabelMap` belongs to the given cine, or to the short-axis cine of the given study. Flags that need a
-    model's confidence, post-processing or field of view are not raised. Raises as `measure_study` does.
+    A single `LabelMap`, or an array (x, y, z, t) of our codes, belongs to the given cine, or to the short-axis cine of
+    the given study. Flags that need a
+    model's confidence, post-processing or field of view are not raised. Raises as `measure_study` and
+    `LabelMap.from_array` do.
     """
     view = study.view if isinstance(study, Cine) else View.SAX
+    if isinstance(labels, np.ndarray):
+        labels = LabelMap.from_array(labels)
     by_view = {view: labels} if isinstance(labels, LabelMap) else labels
     whole = Study(name="", cines=(study,)) if isinstance(study, Cine) else study
     return _measure(whole, by_view, options, landmarks or {}, {})

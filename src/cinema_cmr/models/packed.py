@@ -16,7 +16,7 @@ from pathlib import Path
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import WeightsError
 from cinema_cmr.models.cards import CARD_FILE, WEIGHTS_FILE, read_card
-from cinema_cmr.models.states import check_hash, hash_of
+from cinema_cmr.models.states import check_hash, hash_of, is_pickle
 
 __all__ = ["is_packed", "pack_folder", "unpacked"]
 
@@ -45,8 +45,8 @@ def pack_folder(folder: Path, file: Path) -> ModelCard:
 
 
 def is_packed(path: Path) -> bool:
-    """Return whether a path is a file that begins as a zip does."""
-    if not path.is_file():
+    """Return whether a path is a file that begins as a zip does, and no pickle: those of torch are zips, too."""
+    if not path.is_file() or is_pickle(path):
         return False
     with path.open("rb") as stream:
         return stream.read(len(_ZIP)) == _ZIP

@@ -174,9 +174,8 @@ def _built(card: ModelCard) -> nn.Module:
     try:
         return build(card.architecture, card.config)
     except UsageError as error:
-        needs = f"; it was made with {', '.join(card.requires)}: install that package" if card.requires else ""
         raise WeightsError(
-            f"the card of '{card.name}' describes no network that can be built: {error}{needs}"
+            f"the card of '{card.name}' describes no network that can be built: {error}{card.install_hint}"
         ) from error
 
 

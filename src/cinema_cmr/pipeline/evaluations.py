@@ -21,8 +21,7 @@ from cinema_cmr.evaluation.record import (
 )
 from cinema_cmr.evaluation.studies import StudySource
 from cinema_cmr.inference.runtime import choose_runtime
-from cinema_cmr.models.loaded import LoadedModel
-from cinema_cmr.models.weights import load_model
+from cinema_cmr.pipeline.task_model import ModelLike, loaded_of, unwrapped
 from cinema_cmr.report.evaluation.output import check_evaluation_folder, write_evaluation
 from cinema_cmr.tasks.evaluator import PredictionOptions
 from cinema_cmr.tasks.registry import task_type
@@ -60,7 +59,7 @@ class EvaluationRequest:
 
     def score_model(
         self,
-        model: LoadedModel | Path | str,
+        model: ModelLike,
         *,
         device: str = "auto",
         precision: str = "auto",
@@ -68,8 +67,9 @@ class EvaluationRequest:
     ) -> Scored:
         """Score a model of any task; raises `InputError` if no study can be scored."""
         other = self._other()
-        loaded = model if isinstance(model, LoadedModel) else load_model(model)
-        source = self._source(None if isinstance(model, LoadedModel) else str(model))
+        given = unwrapped(model)
+        loaded = loaded_of(given)
+        source = self._source(given if isinstance(given, str) else None)
         labelled_only = task_type(loaded.card).needs_annotations
         dataset, studies = source.read(loaded.card, labelled_only=labelled_only, note=self.note)
         scored = score_model(
@@ -110,7 +110,7 @@ class EvaluationRequest:
 
 
 def evaluate(
-    model: LoadedModel | Path | str,
+    model: ModelLike,
     data: Path | str,
     folder: Path | str | None = None,
     *,

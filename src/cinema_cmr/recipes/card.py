@@ -59,7 +59,7 @@ def create_card(
             **_seen(fields, data, end, before),
             **fields.training,
         },
-        requires=tuple(filter(None, [plugin_source("architectures", experiment.architecture)])),
+        requires=_packages(experiment, fields),
         author=experiment.author,
         description=experiment.description,
         licence=combined_licence(
@@ -69,6 +69,12 @@ def create_card(
             }
         ),
     )
+
+
+def _packages(experiment: Experiment, fields: CardFields) -> tuple[str, ...]:
+    """Return the other packages, with their versions, that network and task come from, each once."""
+    sources = plugin_source("architectures", experiment.architecture), plugin_source("tasks", fields.task)
+    return tuple(dict.fromkeys(filter(None, sources)))
 
 
 def combined_licence(licences: Mapping[str, str]) -> str:

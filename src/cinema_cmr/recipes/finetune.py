@@ -28,7 +28,7 @@ def finetune(
     data: str | Path | TrainingData[AnnotatedStudy],
     folder: Path | str,
     *,
-    start: LoadedModel | str | None = None,
+    start: LoadedModel | Path | str | None = None,
     report: Report | None = None,
     note: Note = ignore_note,
     command: str = "",
@@ -47,6 +47,7 @@ def finetune(
     `InputError` if no training study has the labels of the task.
     """
     folder = Path(folder)
+    start = str(start) if isinstance(start, Path) else start
     source = {} if isinstance(data, TrainingData) else {"data": str(data)}
     chosen = FinetuneOptions.from_keywords(start=start if isinstance(start, str) else None, **source, **options)
     experiment = find_recipe(recipe) if isinstance(recipe, str) else recipe

@@ -40,7 +40,7 @@ def pretrain(
     data: str | Path | TrainingData[StoredStudy] | None,
     folder: Path | str,
     *,
-    start: LoadedModel | str | None = None,
+    start: LoadedModel | Path | str | None = None,
     report: Report | None = None,
     command: str = "",
     **options: Any,
@@ -57,6 +57,7 @@ def pretrain(
     architecture or size, `InputError` for a store without the recipe's views.
     """
     folder = Path(folder)
+    start = str(start) if isinstance(start, Path) else start
     source = {} if data is None or isinstance(data, TrainingData) else {"data": str(data)}
     chosen = PretrainOptions.from_keywords(start=start if isinstance(start, str) else None, **source, **options)
     experiment = find_recipe(recipe, task="pretrain") if isinstance(recipe, str) else recipe

@@ -79,7 +79,7 @@ def recipe(name: str | None = None, *, task: str | None = None) -> Experiment:
 
     Raises `UsageError` for an unknown name, and for a recipe of another task than the one given.
     """
-    if task is not None and task not in RECIPES_OF_TASKS:
+    if task is not None and task not in RECIPES_OF_TASKS and (name is None or task not in plugin_names("tasks")):
         raise unknown_name("task", task, RECIPES_OF_TASKS)
     if name is None:
         return next(iter(RECIPES_OF_TASKS[task or "segment"].values()))()
@@ -91,13 +91,13 @@ def recipe(name: str | None = None, *, task: str | None = None) -> Experiment:
         found = load_plugin("recipes", name, FunctionType)
         if found is not None:
             return _of_other_package(name, found(), task)
-        known = RECIPES if task is None else RECIPES_OF_TASKS[task]
+        known = RECIPES if task is None else RECIPES_OF_TASKS.get(task, {})
         raise unknown_name("recipe", name, (*known, *plugin_names("recipes")))
     own = task_by_name[name]
     if task not in (None, own):
         raise UsageError(
             f"recipe '{name}' is for the task '{own}', not '{task}'; recipes of '{task}':"
-            f" {', '.join(RECIPES_OF_TASKS[task or own])}"
+            f" {', '.join(RECIPES_OF_TASKS.get(task or own, ()))}"
         )
     return RECIPES_OF_TASKS[own][name]()
 

@@ -137,7 +137,8 @@ def prepare_run(
 
     `start`: the model to start from; None for the experiment's own. `command`: for the record in config.yaml. `note`
     receives that the run has the start's sizes and structures, which views neither a study nor the start has, that a
-    start has seen pixels of another size or held-out patients, and how many studies the task can learn nothing from.
+    start has seen pixels of another size or held-out patients, how many studies the task can learn nothing from, and
+    that no held-out study is left.
     Raises `InputError` if these are all training studies, `UsageError` for patience without held-out studies, and the
     errors of `recipes.start.first_network`.
     """
@@ -170,8 +171,7 @@ def prepare_run(
     val = [example for own in held_out for example in own]
     if resolved.train.patience:  # before anything of the run is written
         check_early_stopping(task, val)
-    for part, studies, found in (("training", data.train, taught), ("held-out", data.val, held_out)):
-        _note_left_out(part, studies, found, resolved.name, note)
+    _note_unused(data, taught, held_out, resolved.name, note)
     return Run(
         experiment=resolved,
         data=data,
@@ -191,6 +191,19 @@ def _seen_by(card: ModelCard, held_out: Sequence[Any]) -> str:
     n_patients = len({study.patient for study in labelled})
     sentence = "" if seen is None else seen.sentence(f"the start {card.name}", n_patients)
     return f"held out: {sentence}" if sentence else ""
+
+
+def _note_unused(
+    data: TrainingData[Any],
+    taught: Sequence[Sequence[Any]],
+    held_out: Sequence[Sequence[Any]],
+    recipe: str,
+    note: Note,
+) -> None:
+    _note_left_out("training", data.train, taught, recipe, note)
+    _note_left_out("held-out", data.val, held_out, recipe, note)
+    if not any(held_out):
+        note("no held-out study is left to score: the run ends without a validation of its model")
 
 
 def _note_left_out(

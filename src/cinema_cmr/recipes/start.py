@@ -139,7 +139,8 @@ def _load_start(network: nn.Module, experiment: Experiment, start: LoadedModel) 
         return
     raise WeightsError(
         f"weights '{start.card.name}' are of {start.card.architecture} in another size than recipe"
-        f" '{experiment.name}' ({experiment.architecture}); choose the recipe they were made with"
+        f" '{experiment.name}' ({experiment.architecture}); choose the recipe and the preset they were"
+        " made with"
     )
 
 

@@ -32,6 +32,13 @@ def option(default: Any = None, *, path: str = "", flag: str = "", short: str = 
     return field(default=default, metadata=metadata)
 
 
+def _as_given(value: Any, *, is_list: bool) -> Any:
+    if is_list:
+        several = [value] if isinstance(value, str | Path) else value
+        return [_as_given(item, is_list=False) for item in several]
+    return str(value) if isinstance(value, Path) else value
+
+
 @dataclass(frozen=True, kw_only=True)
 class _LoopOptions:
     group: ClassVar[str] = "training (default: the recipe's values)"
@@ -63,12 +70,15 @@ class _LoopOptions:
 
     @classmethod
     def from_keywords(cls, **values: Any) -> Self:
-        """Return the options; raises `UsageError` for an unknown one, with the nearest known."""
-        known = [each.name for each in fields(cls)]
+        """Return the options, as the command line gives them: paths as text, one value of a list as a list.
+
+        Raises `UsageError` for an unknown one, with the nearest known.
+        """
+        known = {each.name: each.default_factory is list for each in fields(cls)}
         unknown = [name for name in values if name not in known]
         if unknown:
             raise unknown_name("option", unknown[0], known)
-        return cls(**values)
+        return cls(**{name: _as_given(value, is_list=known[name]) for name, value in values.items()})
 
     def changes(self) -> dict[str, Json]:
         """Return the values of the experiment that the options replace, `set` last, by dotted path."""

@@ -1,6 +1,7 @@
 """The tasks by name: the only module that lists them all.
 
-To add a task: a file with its `Task`, its `Evaluator` and a call of `register`.
+To add a task: a file with its `Task`, its `Evaluator` and a call of `register`; in a package of one's own, an entry
+point of the group `cinema_cmr.tasks` that names its `TaskType`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch import nn
 
 from cinema_cmr.core.card import ModelCard
 from cinema_cmr.core.errors import WeightsError, unknown_name
+from cinema_cmr.core.plugins import load_plugin, plugin_names
 from cinema_cmr.data.cases import AnnotatedStudy
 from cinema_cmr.inference.runtime import Runtime
 from cinema_cmr.models.loaded import LoadedModel
@@ -123,12 +125,16 @@ for _task in (
 
 
 def task_type(task: str | ModelCard) -> TaskType:
-    """Return the task of a name, or of a model's card; raises `UsageError` or `WeightsError` for an unknown one."""
+    """Return the task of a name, or of a model's card, one of another package too.
+
+    Raises `UsageError` or `WeightsError` for an unknown one.
+    """
     name = task if isinstance(task, str) else task.task
-    if name in TASKS:
-        return TASKS[name]
-    error = unknown_name("task", name, TASKS)
-    raise error if isinstance(task, str) else WeightsError(f"card of model '{task.name}': {error}")
+    found = TASKS.get(name) or load_plugin("tasks", name, TaskType)
+    if found is not None:
+        return found
+    error = unknown_name("task", name, (*TASKS, *plugin_names("tasks")))
+    raise error if isinstance(task, str) else WeightsError(f"card of model '{task.name}': {error}{task.install_hint}")
 
 
 def create_task(config: TaskConfig, network: nn.Module, studies: Sequence[AnnotatedStudy] = ()) -> Task[Any]:

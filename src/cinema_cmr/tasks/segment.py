@@ -94,6 +94,11 @@ class SegmentConfig:
             raise UsageError(
                 f"probabilities {self.thin_stacks} of thinned and {self.drop_ends} of shortened stacks; expected 0 to 1"
             )
+        if (self.grid.slice_spacing_mm, self.grid.n_slices) != (None, None):
+            raise UsageError(
+                f"a grid of {self.grid.n_slices} slices, {self.grid.slice_spacing_mm} mm apart; expected neither for"
+                " masks, which are learned slice by slice as acquired: leave both out"
+            )
         if self.loss:
             find_loss(self.loss)
         self._check_classes()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from cinema_cmr.core.annotation import LabelMap, check_same_grid
 from cinema_cmr.core.errors import GeometryError, InputError, UnreadableFileError, UsageError
-from cinema_cmr.core.geometry import check_affine, spacing_of, unit
+from cinema_cmr.core.geometry import check_affine, slice_step_mm, spacing_of
 from cinema_cmr.core.study import Issue
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
@@ -126,7 +126,7 @@ def read_nifti_grid(path: Path | str, *, view: View) -> Cine:
         array=np.broadcast_to(np.float32(0), shape),
         affine=affine,
         view=view,
-        slice_positions_mm=np.arange(shape[2], dtype=np.float64) * _slice_step_mm(affine),
+        slice_positions_mm=np.arange(shape[2], dtype=np.float64) * slice_step_mm(affine),
         orientation_known=oriented,
         has_image=False,
         source=NiftiSource(header.binaryblock, stored),
@@ -152,7 +152,7 @@ def _read(path: Path, view: View, issues: list[Issue]) -> Cine:
         array=array,
         affine=affine,
         view=view,
-        slice_positions_mm=np.arange(shape[2], dtype=np.float64) * _slice_step_mm(affine),
+        slice_positions_mm=np.arange(shape[2], dtype=np.float64) * slice_step_mm(affine),
         frame_times_ms=times_ms,
         rr_interval_ms=cycle_ms,
         orientation_known=oriented,
@@ -267,11 +267,6 @@ def _check_sizes(affine: Affine, n_slices: int, issues: list[Issue]) -> None:
 
 def _numbers(values: Iterable[float]) -> str:
     return " x ".join(f"{value:.4g}" for value in values)
-
-
-def _slice_step_mm(affine: Affine) -> float:
-    """Return the distance of neighbouring slices along their normal: on skewed axes less than the column length."""
-    return abs(float(unit(np.cross(affine[:3, 0], affine[:3, 1])) @ affine[:3, 2]))
 
 
 def _intensities(header: Nifti1Header, voxels: bytes | memoryview) -> Image:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import CinemaError, GeometryError, InputError, UnreadableFileError
 from cinema_cmr.core.geometry import corner_distance_mm, spacing_of
 from cinema_cmr.io.names import is_nifti_name
+from cinema_cmr.io.nifti.label_axes import LabelAxes
 from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
 from cinema_cmr.io.nifti.voxels import check_nifti
 
@@ -51,15 +52,19 @@ def read_label_codes(
     """Read the label map of an image of `shape` (x, y, z, t), translated by `codes` (file code -> our code).
 
     Background is 0 in both. With the image's header (`stored_header`), both files must also agree in position, to
-    half a voxel; if the image's position is meaningless (not `placed`), only in voxel size. Raises `GeometryError` for
+    half a voxel; a label map whose axes are stored in another order or direction is returned on those of the image. If
+    the image's position is meaningless (not `placed`), they must agree in voxel size only. Raises `GeometryError` for
     another grid than the image's, `InputError` for values that are not in `codes`, `UnreadableFileError` for a damaged
     file.
     """
     path = Path(path)
-    values, header = _read(path, tuple(shape))
-    if image_header is not None:
-        _check_place(path.name, header, image_header, shape, placed=placed)
-    return _translated(path.name, values.reshape(shape), codes)
+    image = _open(path)
+    reference = None if image_header is None else _header(image_header)
+    axes = LabelAxes.of(image, reference.get_best_affine() if reference is not None and placed else None)
+    values = _values(path.name, image, tuple(shape), axes)
+    if reference is not None:
+        _check_place(path.name, axes, reference, shape, placed=placed)
+    return _translated(path.name, values, codes)
 
 
 def read_placed_labels(path: Path | str, *, codes: Mapping[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
@@ -69,15 +74,16 @@ def read_placed_labels(path: Path | str, *, codes: Mapping[int, int]) -> tuple[N
     """
     path = Path(path)
     shape = read_label_shape(path)
-    values, header = _read(path, shape)
-    affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    image = _open(path)
+    header, axes = image.header, LabelAxes.of(image, None)
+    values, affine = _values(path.name, image, shape, axes), axes.affine
     placed = is_other_format(path) or bool(header["sform_code"]) or bool(header["qform_code"])
     if not placed or not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) == 0:
         raise GeometryError(
             f"'{path.name}' states no position in the patient; expected a mask that was exported with the image's"
             " affine: export it again"
         )
-    return _translated(path.name, values.reshape(shape), codes), affine
+    return _translated(path.name, values, codes), affine
 
 
 def _translated(
@@ -100,17 +106,20 @@ def _translated(
     return translated
 
 
+def _header(block: bytes) -> nib.Nifti1Header:
+    header_type = nib.Nifti1Header if len(block) == _NIFTI_1_BYTES else nib.Nifti2Header
+    return header_type(block, check=False)
+
+
 def _check_place(
-    name: str, header: nib.Nifti1Header, image_header: bytes, shape: tuple[int, ...], *, placed: bool
+    name: str, axes: LabelAxes, reference: nib.Nifti1Header, shape: tuple[int, ...], *, placed: bool
 ) -> None:
     """Raise `GeometryError` for different voxel sizes, or a corner more than half a voxel from the image's."""
-    header_type = nib.Nifti1Header if len(image_header) == _NIFTI_1_BYTES else nib.Nifti2Header
-    reference = header_type(image_header, check=False)
-    axes = [axis for axis in range(3) if shape[axis] > 1]
+    used = [axis for axis in range(3) if shape[axis] > 1]
     # Some files, such as ACDC's, have their voxel sizes here only and not in the affine.
-    sizes, image_sizes = (np.abs(h["pixdim"][1:4])[axes] for h in (header, reference))
-    affine, image_affine = header.get_best_affine(), reference.get_best_affine()
-    distance_mm = corner_distance_mm(affine, image_affine, shape)
+    sizes, image_sizes = axes.sizes_on_image_mm[used], np.abs(reference["pixdim"][1:4])[used]
+    image_affine = reference.get_best_affine()
+    distance_mm = corner_distance_mm(axes.affine_on_image, image_affine, shape)
     if not np.allclose(sizes, image_sizes, rtol=0.01):
         raise GeometryError(
             f"'{name}' has voxels of {sizes.tolist()} mm, its image of {image_sizes.tolist()} mm; expected"
@@ -123,24 +132,24 @@ def _check_place(
         )
 
 
-def _read(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.float32] | NDArray[np.uint8], nib.Nifti1Header]:
-    """Return the values with the file's scaling applied, and its header; of another shape nothing is unpacked.
+def _values(
+    name: str, image: SpatialImage, shape: tuple[int, ...], axes: LabelAxes
+) -> NDArray[np.float32] | NDArray[np.uint8]:
+    """Return the values (x, y, z, t) with the file's scaling applied; of another shape nothing is unpacked.
 
     Integers of 0 to 255 are uint8, which is ten times faster to look through than float32.
     """
-    image = _open(path)
-    if tuple(image.shape) + (1,) * (4 - len(image.shape)) != shape:
+    if axes.shape_on_image != shape:
         raise GeometryError(
-            f"'{path.name}' has shape {image.shape}, its image {shape}; expected a mask on the image's grid: export"
-            " it again"
+            f"'{name}' has shape {image.shape}, its image {shape}; expected a mask on the image's grid: export it again"
         )
     try:
         values = np.asanyarray(image.dataobj)
         small = values.dtype == np.uint8 or (values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= 255)
-        return values.astype(np.uint8 if small else np.float32, copy=False), image.header
+        return axes.apply(values.astype(np.uint8 if small else np.float32, copy=False))
     except _DAMAGED as error:
         raise UnreadableFileError(
-            f"'{path.name}' is not a readable label map ({_reason(error)}); expected a complete file: copy it again"
+            f"'{name}' is not a readable label map ({_reason(error)}); expected a complete file: copy it again"
         ) from error
 
 
