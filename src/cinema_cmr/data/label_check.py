@@ -37,8 +37,6 @@ _HEART_REACH_MM = 45.0
 """Length that labels of a whole heart reach over: the least is 48 mm, of a cavity at ES, in 199 people of the Data
 Science Bowl, children among them (frames with labels in two slices or more), and 50 mm in the 100 ACDC training
 patients."""
-
-
 _OF_ONE_STUDY = " (for this study alone: in labels.json of a subfolder of its own)"
 
 

@@ -131,9 +131,8 @@ def measure_masks(
     """Measure label maps that no model predicted, such as those of an expert, as `measure_study` does.
 
     A single `LabelMap`, or an array (x, y, z, t) of our codes, belongs to the given cine, or to the short-axis cine of
-    the given study. Flags that need a
-    model's confidence, post-processing or field of view are not raised. Raises as `measure_study` and
-    `LabelMap.from_array` do.
+    the given study. Flags that need a model's confidence, post-processing or field of view are not raised. Raises as
+    `measure_study` and `LabelMap.from_array` do.
     """
     view = study.view if isinstance(study, Cine) else View.SAX
     if isinstance(labels, np.ndarray):
