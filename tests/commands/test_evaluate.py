@@ -115,7 +115,7 @@ def test_landmarks_are_scored_on_phantoms(tmp_path: Path) -> None:
 def use_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     card = segmenter(size=(63, 59)).card
     monkeypatch.setattr(
-        "cinema_cmr.pipeline.evaluations.load_model", lambda name: LoadedModel(model=Oracle(), card=card)
+        "cinema_cmr.pipeline.task_model.load_model", lambda name: LoadedModel(model=Oracle(), card=card)
     )
 
 

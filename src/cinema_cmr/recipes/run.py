@@ -202,7 +202,8 @@ def _note_unused(
 ) -> None:
     _note_left_out("training", data.train, taught, recipe, note)
     _note_left_out("held-out", data.val, held_out, recipe, note)
-    if not any(held_out):
+    named = any(patients for part, patients in data.split.parts.items() if part != "train")
+    if named and not any(held_out):
         note("no held-out study is left to score: the run ends without a validation of its model")
 
 
