@@ -141,14 +141,16 @@ def cases_part(cases: Sequence[ChangedCase]) -> tuple[str, dict[str, Any]]:
         for settings, n in Counter(case.inference_settings for case in cases).items()
     )
     silent = ", ".join(f"{change} {n}" for change, n in flagged["silent"].most_common()) or "none"
+    hashes = sorted({case.model for case in cases})
+    same = hashes == [read_card(embedded_folder("cinema-sax")).weights_sha256]
+    model = "`cinema-sax`" if same else f"a former `cinema-sax` ({', '.join(one[:12] for one in hashes)})"
     text = "\n".join(
         [
             "## Other scanners, operators and files\n",
             "The same frames after one change each, ED and ES together as one cine (`python benchmarks/robustness.py"
             ' --data acdc:ROOT`); "flagged" is the share of patients with a warning or an error. '
-            f"Inference settings, and cases: {manners}. The model is the former pair of networks (73a717e5b43e),"
-            " not today's one; the patients are those of the table above, with which the LV's offset and the basal rule"
-            " were chosen.\n",
+            f"Inference settings, and cases: {manners}. The model is {model}; the patients are those of the table"
+            " above, with which the LV's offset and the basal rule were chosen.\n",
             markdown(summary(cases)),
             "\n## Does the report's confidence tell?\n",
             f"Of {found['n']} frames of the cases above; rank correlation of confidence and Dice"

@@ -144,6 +144,15 @@ def heart_exceeds_image() -> Fault:
     return Fault(spoilt, LabelMap(array=labels.array[cut]), row(*around(middle())))
 
 
+@fault("low-contrast")
+def low_contrast() -> Fault:
+    """Add noise of a fifth of the range."""
+    cine, labels = stack()
+    sd = 0.2 * float(np.percentile(cine.array, 99))
+    noise = np.random.default_rng(0).normal(0, sd, cine.array.shape)
+    return Fault(replace(cine, array=np.abs(cine.array + noise).astype(np.float32)), labels, row(*around(middle())))
+
+
 @fault("structure-missing")
 def structure_missing() -> Fault:
     """Lose the right ventricle in some frames."""

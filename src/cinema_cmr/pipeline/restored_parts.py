@@ -46,6 +46,7 @@ _OF_THE_MODEL = (
     "modality-mismatch",
     "heart-exceeds-fov",
     "low-confidence",
+    "low-contrast",
     "masks-experimental",
     "landmarks-experimental",
 )

@@ -8,6 +8,7 @@ from cinema_cmr.measure.quality.body import BODY_CHECKS
 from cinema_cmr.measure.quality.context import Check, QualityContext
 from cinema_cmr.measure.quality.coverage import COVERAGE_CHECKS
 from cinema_cmr.measure.quality.curves import CURVE_CHECKS
+from cinema_cmr.measure.quality.image_contrast import CONTRAST_CHECKS
 from cinema_cmr.measure.quality.image_edge import EDGE_CHECKS
 from cinema_cmr.measure.quality.masks import MASK_CHECKS
 from cinema_cmr.measure.quality.orientation import ORIENTATION_CHECKS
@@ -19,6 +20,7 @@ __all__ = ["CHECKS", "issue_flags", "quality_flags"]
 CHECKS: tuple[Check, ...] = (
     *STACK_CHECKS,
     *EDGE_CHECKS,
+    *CONTRAST_CHECKS,
     *ORIENTATION_CHECKS,
     *COVERAGE_CHECKS,
     *MASK_CHECKS,

@@ -63,6 +63,12 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
         " on it: warning; a touch: info",
     ),
     (
+        "low-contrast",
+        _WARNING,
+        "noise, or bright for dark",
+        "LV blood brighter than its wall by less than 3.5 standard deviations of the noise",
+    ),
+    (
         "apex-not-covered",
         _WARNING,
         "the stack ends before the apex",
