@@ -61,6 +61,22 @@ def test_a_curve_that_stops_early_still_has_its_ejection() -> None:
     assert found["lv_peak_ejection_rate_ml_s"].value == pytest.approx(251, rel=0.04)
 
 
+def test_a_curve_with_a_gap_is_not_wrapped_round_whatever_the_cycle_is_said_to_be() -> None:
+    """Frames that were cut off, in a file whose cycle is frames times step: the jump to ED was a slope of filling."""
+    volumes, times = cosine(30)
+    found = rates(volumes[:26], times[:26], rr_ms=26 * times[1])
+    assert found["lv_peak_filling_rate_ml_s"].value == pytest.approx(251, rel=0.04)
+    assert found["lv_time_to_peak_filling_ms"].value == pytest.approx(250, abs=20)
+
+
+def test_a_peak_at_the_end_of_an_open_curve_is_absent() -> None:
+    volumes, times = cosine(30)
+    found = rates(volumes[:22], times[:22], rr_ms=22 * times[1])
+    for name in ("lv_peak_filling_rate_ml_s", "lv_time_to_peak_filling_ms"):
+        assert found[name].value is None and "do not cover the cycle" in (found[name].reason or "")
+    assert found["lv_peak_ejection_rate_ml_s"].value == pytest.approx(251, rel=0.04)
+
+
 @pytest.mark.parametrize(
     ("n_frames", "times", "reason"),
     [

@@ -36,8 +36,8 @@ _RULES: Mapping[str, tuple[str, str]] = {
 }
 
 UNCERTAINTY = (
-    f"root-mean-square distance over {N_DRAWS} curves whose noise was redrawn; the noise is what parabolas through five"
-    " frames leave, bends sharper than a parabola included"
+    f"root-mean-square distance over {N_DRAWS} curves whose noise was redrawn, and of times within a frame's step; the"
+    " noise is what parabolas through five frames leave, bends sharper than a parabola included"
 )
 
 GIVEN = "the frame was given by the user"
@@ -134,7 +134,9 @@ def _definitions(chamber: Chamber, name: str) -> tuple[Definition | None, Defini
 def _uncertainty_ms(chamber: Chamber, clock: _Times, found: Mapping[str, int]) -> dict[str, float]:
     """Return the root-mean-square distance in ms of each frame that was found over curves with redrawn noise.
 
-    ED and ES of each curve are looked for by the rule that found them; frames that the user gave stay where they are.
+    A phase lies anywhere within half a step of its frame, a root-mean-square distance of the step over the root of 12,
+    which is added in quadrature. ED and ES of each curve are looked for by the rule that found them; frames that the
+    user gave stay where they are.
     """
     smooth = _smoothed(chamber.volumes_ml, clock)
     noise = float(np.std(chamber.volumes_ml - smooth)) * _NOISE_FACTOR
@@ -148,7 +150,8 @@ def _uncertainty_ms(chamber: Chamber, clock: _Times, found: Mapping[str, int]) -
         )
         for name in offsets.keys() & drawn_frames.keys():
             offsets[name].append(_apart_ms(clock, drawn_frames[name], found[name]))
-    return {name: float(np.sqrt(np.mean(np.square(values)))) for name, values in offsets.items() if values}
+    within = float(np.median(np.diff(clock.times_ms))) ** 2 / 12
+    return {name: float(np.sqrt(np.mean(np.square(values)) + within)) for name, values in offsets.items() if values}
 
 
 def _phases(volumes_ml: Curve, clock: _Times, like: Phases) -> Phases:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.errors import UsageError
 
 __all__ = [
+    "CLOSED_SHARE",
     "Phases",
     "check_given_frames",
     "covers_cycle",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cinema_cmr.core.results import Measurement
 from cinema_cmr.measure.definition import Definition
 from cinema_cmr.measure.function import Chamber
-from cinema_cmr.measure.phases import Phases, covers_cycle
+from cinema_cmr.measure.phases import CLOSED_SHARE, Phases, covers_cycle
 
 __all__ = ["beat_length_ms", "cycle_length_ms", "frames_between", "missing_input", "rate_values", "volume_slopes"]
 
@@ -28,6 +28,8 @@ RULE = (
     "slope of the parabola through five frames (Savitzky and Golay, Anal Chem 1964;36:1627), "
     "between end-diastole and end-systole"
 )
+
+OPEN_END = "the slope is steepest at the end of the frames, which do not cover the cycle"
 
 
 def volume_slopes(volumes_ml: Curve, times_ms: Curve, *, cycle_ms: float | None = None) -> Curve:
@@ -113,7 +115,10 @@ def _peaks(
     cycle_ms: float | None,
     definitions: tuple[Definition, ...],
 ) -> tuple[Measurement, ...]:
-    """Return the steepest fall from ED to ES and the steepest rise from ES to ED, each with its delay."""
+    """Return the steepest fall from ED to ES and the steepest rise from ES to ED, each with its delay.
+
+    Both are absent where the steepest slope lies at an open end of the curve: it may be steeper beyond.
+    """
     values: list[Measurement] = []
     for (rate, delay), start, stop, sign in (
         (definitions[:2], phases.ed or 0, phases.es or 0, -1),
@@ -121,6 +126,9 @@ def _peaks(
     ):
         frames = frames_between(start, stop, len(slopes), periodic=cycle_ms is not None)
         peak = _first_peak(frames, sign * slopes)
+        if cycle_ms is None and not REACH <= peak < len(slopes) - REACH:
+            values += [rate.absent(OPEN_END), delay.absent(OPEN_END)]
+            continue
         after = times_ms[peak] - times_ms[start]
         values.append(rate.value(sign * slopes[peak], frames=(peak,)))
         values.append(delay.value(after % cycle_ms if cycle_ms else after, frames=(start, peak)))
@@ -134,10 +142,20 @@ def _first_peak(frames: list[int], slopes: Curve) -> int:
 
 
 def cycle_length_ms(volumes: Curve, times: Curve, rr_interval_ms: float | None) -> float | None:
-    """Return the length of the cycle if the curve covers it, else None."""
-    if not covers_cycle(volumes, times_ms=times, rr_interval_ms=rr_interval_ms):
+    """Return the length of the cycle if the curve covers it, else None.
+
+    A curve with a gap at its end does not, whatever its times say: a file without an R-R interval has its frames times
+    their step as the cycle, frames that were cut off or never acquired or not.
+    """
+    if not covers_cycle(volumes, times_ms=times, rr_interval_ms=rr_interval_ms) or _has_gap(volumes):
         return None
     return beat_length_ms(times, rr_interval_ms)
+
+
+def _has_gap(volumes: Curve) -> bool:
+    """Return whether the last volume is further from the first than neighbours are, and than a closed curve's ends."""
+    steps = np.abs(np.diff(volumes))
+    return bool(abs(volumes[-1] - volumes[0]) > max(float(steps.max()), CLOSED_SHARE * float(np.ptp(volumes))))
 
 
 def beat_length_ms(times: Curve, rr_interval_ms: float | None) -> float:
