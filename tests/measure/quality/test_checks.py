@@ -21,7 +21,7 @@ ISSUES = (
 
 
 def test_codes_are_distinct_and_every_check_is_listed_once() -> None:
-    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 32
+    assert len({check.__name__ for check in CHECKS}) == len(CHECKS) == 33
 
 
 def test_issues_are_passed_on_from_warnings_up() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hearts import context_of, heart
+from hearts import MYO, context_of, heart
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.measure.quality import stack
@@ -38,6 +40,27 @@ def test_few_frames(n_frames: int, severity: str) -> None:
 def test_wide_slice_spacing() -> None:
     flag = stack.wide_slice_spacing(context_of(*heart(positions_mm=np.arange(6) * 17.7)))
     assert flag is not None and flag.evidence["distance_mm"] == 17.7
+
+
+@pytest.mark.parametrize(
+    ("pixel_mm", "scaled", "severity"), [(1.0, 1.0, "info"), (1.0, 1.5, "warning"), (1.001, 1.5, None)]
+)
+def test_pixels_of_exactly_one_millimetre(pixel_mm: float, scaled: float, severity: str | None) -> None:
+    """Drawn with pixels of 1.5 mm and then said to be of 1 mm, a heart keeps its length and loses a third of its width."""
+    cine, labels = heart(FRAMES, spacing_mm=(pixel_mm * scaled, pixel_mm * scaled, 8.0), shape=(120, 100))
+    affine = cine.affine.copy()
+    affine[:3, :2] /= scaled
+    flag = stack.unit_pixel_size(context_of(replace(cine, affine=affine), labels))
+    assert (flag.severity if flag else None) == severity
+    if flag is not None:
+        assert "PixelSpacing" in flag.message and ("slender" in flag.message) is (severity == "warning")
+
+
+def test_pixels_of_one_millimetre_without_wall_are_a_note() -> None:
+    cine, labels = heart(FRAMES, spacing_mm=(1.0, 1.0, 8.0), shape=(150, 120))
+    labels.array[labels.array == MYO] = 0
+    flag = stack.unit_pixel_size(context_of(cine, labels))
+    assert flag is not None and flag.severity == "info" and flag.evidence == {}
 
 
 def test_gap_in_stack() -> None:

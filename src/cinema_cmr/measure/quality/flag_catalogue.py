@@ -35,6 +35,7 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("few-slices", _WARNING, "too few slices for volumes", "fewer than 6 short-axis slices (late enhancement: 4)"),
     ("few-frames", _INFO_WARNING, "end-systole may be missed", "fewer than 15 frames; info for one or two frames"),
     ("wide-slice-spacing", _WARNING, "volumes are coarse", "median slice distance above 12 mm"),
+    ("unit-pixel-size", _INFO_WARNING, "the pixel size may be lost", "1 x 1 mm; warning: and a slender heart"),
     ("gap-in-stack", _WARNING, "a slice may be missing", "a distance of more than 1.25 times the median"),
     (
         "not-short-axis",
