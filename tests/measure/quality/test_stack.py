@@ -46,7 +46,7 @@ def test_wide_slice_spacing() -> None:
     ("pixel_mm", "scaled", "severity"), [(1.0, 1.0, "info"), (1.0, 1.5, "warning"), (1.001, 1.5, None)]
 )
 def test_pixels_of_exactly_one_millimetre(pixel_mm: float, scaled: float, severity: str | None) -> None:
-    """Drawn with pixels of 1.5 mm and then said to be of 1 mm, a heart keeps its length and loses a third of its width."""
+    """Drawn with pixels of 1.5 mm and then said to be of 1 mm, a heart keeps its length, not its width."""
     cine, labels = heart(FRAMES, spacing_mm=(pixel_mm * scaled, pixel_mm * scaled, 8.0), shape=(120, 100))
     affine = cine.affine.copy()
     affine[:3, :2] /= scaled
