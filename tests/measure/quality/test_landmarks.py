@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from cinema_cmr.core.annotation import Landmarks
 from cinema_cmr.core.results import LandmarkPrediction
 from cinema_cmr.core.vocabulary import LANDMARKS, View
-from cinema_cmr.measure.quality.landmarks import plausible_landmarks
+from cinema_cmr.measure.long_axis.measurements import long_axis_values
+from cinema_cmr.measure.quality.landmarks import mapse_uneven, plausible_landmarks
 from cinema_cmr.phantom.phantom import make_phantom
 
 N = 20
@@ -110,3 +111,19 @@ def test_no_points_at_all_give_nothing() -> None:
 def test_one_frame_is_judged_by_its_form_alone() -> None:
     given = found(heart()[:1])
     assert plausible_landmarks(given) == (given.landmarks, ())
+
+
+@pytest.mark.parametrize(("lateral_mm", "fires"), [(12.0, False), (21.5, False), (22.5, True), (1.5, True)])
+def test_sides_that_move_a_centimetre_apart_are_reported(lateral_mm: float, fires: bool) -> None:
+    points = heart()
+    points[:, 1, 1] *= lateral_mm / 12
+    landmarks = {View.LAX_4C: found(points).landmarks}
+    flag = mapse_uneven({one.name: one for one in long_axis_values(landmarks)})
+    assert (flag is not None) is fires
+    if flag is not None:
+        assert "frames 0 and 10" in flag.message
+        assert flag.evidence["lateral_mm"] == pytest.approx(lateral_mm, abs=0.4)  # along the axis, which tilts
+
+
+def test_one_side_alone_is_not_compared() -> None:
+    assert mapse_uneven({}) is None

@@ -15,6 +15,7 @@ from cinema_cmr.core.vocabulary import View
 from cinema_cmr.measure.long_axis.atria import Atria, atrial_curves, atrial_values, measure_atria
 from cinema_cmr.measure.long_axis.measurements import biplane_values, long_axis_curves, long_axis_values
 from cinema_cmr.measure.quality.atrial_masks import atrial_flags
+from cinema_cmr.measure.quality.landmarks import mapse_uneven
 from cinema_cmr.measure.strain import longitudinal_values
 
 __all__ = ["LongAxis", "measure_long_axis"]
@@ -60,5 +61,7 @@ def measure_long_axis(
         *longitudinal_values(study, labels),
         *atrial_values(atria, surface),
     )
-    flags = atrial_flags(atria, {one.name: one for one in measured}, predicted=predicted)
+    by_name = {one.name: one for one in measured}
+    uneven = mapse_uneven(by_name)
+    flags = (*((uneven,) if uneven else ()), *atrial_flags(atria, by_name, predicted=predicted))
     return LongAxis(measured=measured, flags=flags, landmarks=landmarks, atria=atria)

@@ -164,6 +164,7 @@ _MEASUREMENT: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
 
 _LONG_AXIS: tuple[tuple[str, tuple[Level, ...], str, str], ...] = (
     ("biplane-mismatch", _WARNING, "stack and long axis disagree", "LV EDV differs by more than 30 %"),
+    ("mapse-uneven", _WARNING, "a hinge point may be elsewhere", "septal and lateral MAPSE over 10 mm apart"),
     ("landmarks-edited", _INFO, "points were moved by hand", "landmarks moved by a reader, measured again"),
     ("landmarks-excluded-VIEW", _INFO, "points left out in some frames", "positions that no heart can have"),
     ("landmarks-implausible-VIEW", _WARNING, "points cannot be relied on", "a fifth of the frames or more left out"),
