@@ -17,6 +17,7 @@ from cinema_cmr.core.geometry import corner_distance_mm, spacing_of
 from cinema_cmr.io.names import is_nifti_name
 from cinema_cmr.io.nifti.label_axes import LabelAxes
 from cinema_cmr.io.nifti.other_formats import is_other_format, read_as_nifti
+from cinema_cmr.io.nifti.segment_extent import is_segmentation, on_whole_grid
 from cinema_cmr.io.nifti.voxels import check_nifti
 
 __all__ = ["read_label_codes", "read_label_shape", "read_placed_labels"]
@@ -52,15 +53,18 @@ def read_label_codes(
     """Read the label map of an image of `shape` (x, y, z, t), translated by `codes` (file code -> our code).
 
     Background is 0 in both. With the image's header (`stored_header`), both files must also agree in position, to
-    half a voxel; a label map whose axes are stored in another order or direction is returned on those of the image. If
-    the image's position is meaningless (not `placed`), they must agree in voxel size only. Raises `GeometryError` for
-    another grid than the image's, `InputError` for values that are not in `codes`, `UnreadableFileError` for a damaged
-    file.
+    half a voxel; a label map whose axes are stored in another order or direction is returned on those of the image, and
+    a segmentation of 3D Slicer on a part of the image's grid on all of it. If the image's position is meaningless (not
+    `placed`), they must agree in voxel size only. Raises `GeometryError` for another grid than the image's,
+    `InputError` for values that are not in `codes`, `UnreadableFileError` for a damaged file.
     """
     path = Path(path)
     image = _open(path)
     reference = None if image_header is None else _header(image_header)
-    axes = LabelAxes.of(image, reference.get_best_affine() if reference is not None and placed else None)
+    place = reference.get_best_affine() if reference is not None and placed else None
+    if place is not None and is_segmentation(path):
+        image = on_whole_grid(image, place, tuple(shape))
+    axes = LabelAxes.of(image, place)
     values = _values(path.name, image, tuple(shape), axes)
     if reference is not None:
         _check_place(path.name, axes, reference, shape, placed=placed)
