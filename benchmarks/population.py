@@ -178,7 +178,7 @@ def cost(given: argparse.Namespace) -> dict[str, object]:
     run_population(listed, job, partial(work_locally, workers=1), settings, lambda one, status: outcomes.append(one))
     content = make_tables(folder, {})
     seconds = outcomes[0].cost.cpu_seconds
-    days = {str(cores): round(seconds * POPULATION / cores / 86400, 1) for cores in (1, 16, 256)}
+    days = {str(cores): round(seconds * POPULATION / cores / 86400, 3) for cores in (1, 16, 256)}
     return {"cpu_seconds": seconds, "bytes": content["bytes"], "peak_mb": outcomes[0].cost.peak_mb, "days": days}
 
 
