@@ -306,15 +306,3 @@ def test_results_on_a_read_only_disk_can_be_looked_at(
         erase_middle(page)
         until("cinemaPage.corrections.losses === 1 && !cinemaPage.corrections.stale", page)
         assert shown_ef(page) == model and page.locator(".bar .state").inner_text() == "new"
-
-
-def test_results_that_cannot_be_read_are_named_above_the_list(browser: Browser, home: Path, results: Path) -> None:
-    broken = shutil.copytree(results, results.parent / "more" / "broken")
-    (broken / "review.json").write_text('{"slices": [')
-    shutil.move(results, results.parent / "more" / "sound")
-    with running_server(home, results.parent / "more", port=free_port()) as address:
-        page = browser.new_page()
-        page.goto(address)
-        line = page.get_by_label("Results that cannot be read")
-        line.get_by_text("broken", exact=True).wait_for()
-        assert "review.json" in line.inner_text() and page.locator("tbody tr").count() == 1

@@ -14,7 +14,7 @@ from cinema_cmr.report.record.review import Review, State, read_review
 from cinema_cmr.report.record.stored import read_measurements
 from cinema_cmr.report.record.study_record import StudyRecord
 
-__all__ = ["RUN_FILE", "Damaged", "Library", "Listed", "check_folders", "is_results", "study_key"]
+__all__ = ["RUN_FILE", "Library", "Listed", "check_folders", "is_results", "study_key"]
 
 RUN_FILE = "run.json"
 """Its presence says that results are complete."""
@@ -39,15 +39,6 @@ class Listed:
         return self.review.state(self.record.edits)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Damaged:
-    """Results that are there and cannot be read."""
-
-    folder: str
-    """Its name."""
-    reason: str
-
-
 class Library:
     """All results below some folders; a record is read again only when its file has changed."""
 
@@ -60,13 +51,7 @@ class Library:
     def listed(self) -> list[Listed]:
         """Return every study with results that can be read, in the order of names."""
         found = (self._entry(folder) for folder in self._all())
-        listed = [one for one in found if isinstance(one, Listed)]
-        return sorted(listed, key=lambda one: (one.record.study.name, one.key))
-
-    def damaged(self) -> list[Damaged]:
-        """Return the results that `listed` leaves out, with the reason, in the order of names."""
-        found = (self._entry(folder) for folder in self._all())
-        return sorted((one for one in found if isinstance(one, Damaged)), key=lambda one: one.folder)
+        return sorted((one for one in found if one), key=lambda one: (one.record.study.name, one.key))
 
     def folder(self, key: str) -> Path:
         """Return the results folder of a study; raises `UnknownNameError` for a key that is not listed."""
@@ -103,13 +88,11 @@ class Library:
                     seen.add(real)
                     yield real
 
-    def _entry(self, folder: Path) -> Listed | Damaged:
+    def _entry(self, folder: Path) -> Listed | None:
         try:
             return Listed(key=study_key(folder), folder=folder, record=self.record(folder), review=read_review(folder))
-        except CinemaError as error:
-            return Damaged(folder=folder.name, reason=str(error))
-        except OSError as error:
-            return Damaged(folder=folder.name, reason=f"{Path(error.filename or '').name}: {error.strerror}")
+        except (CinemaError, OSError):
+            return None
 
 
 def study_key(folder: Path) -> str:

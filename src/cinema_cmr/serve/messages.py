@@ -68,13 +68,6 @@ class StudyRow(_Message):
     """Time of the reader's last act."""
 
 
-class DamagedMessage(_Message):
-    """Results that cannot be read, and so are not in the list."""
-
-    folder: str
-    reason: str
-
-
 class ChangedSlice(_Message):
     """Labels of one slice of one frame, as shown (x runs right, y runs down)."""
 

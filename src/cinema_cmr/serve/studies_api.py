@@ -16,16 +16,7 @@ from cinema_cmr.serve.collection.reader_agreement import reader_agreement
 from cinema_cmr.serve.document import flag_message, numbers_of, segments_of, study_document
 from cinema_cmr.serve.guard import REPORT_POLICY
 from cinema_cmr.serve.library import Listed
-from cinema_cmr.serve.messages import (
-    AgreementMessage,
-    Changes,
-    DamagedMessage,
-    Exported,
-    Numbers,
-    SegmentValues,
-    SignOff,
-    StudyRow,
-)
+from cinema_cmr.serve.messages import AgreementMessage, Changes, Exported, Numbers, SegmentValues, SignOff, StudyRow
 from cinema_cmr.serve.opened_study import OpenedStudy
 from cinema_cmr.serve.server_settings import ServeSettings
 from cinema_cmr.serve.study_store import StudyStore
@@ -58,11 +49,6 @@ def _add_list(router: APIRouter, store: StudyStore, settings: ServeSettings) -> 
     def list_studies() -> list[StudyRow]:
         """List all studies with results."""
         return [_row(one) for one in store.library.listed()]
-
-    @router.get("/damaged")
-    def list_damaged() -> list[DamagedMessage]:
-        """List the results that cannot be read and are therefore missing in the list of studies, with the reason."""
-        return [DamagedMessage(folder=one.folder, reason=one.reason) for one in store.library.damaged()]
 
     @router.get("/studies.csv", response_class=PlainTextResponse)
     def list_as_csv() -> Response:

@@ -19,7 +19,6 @@ const bytes = async (path) => (await answer(path)).arrayBuffer();
 
 export const api = {
   studies: () => json("studies"),
-  damaged: () => json("damaged"),
   study: (id) => json(`studies/${id}`),
   numbers: (id) => json(`studies/${id}/numbers`),
   segments: (id) => json(`studies/${id}/segments`),

@@ -23,7 +23,6 @@ const leftOut = ({ left_out: n }) => (n ? `; ${n} left out: masks changed elsewh
 export class ListPage {
   constructor() {
     this.rows = [];
-    this.damaged = [];
     this.jobs = [];
     this.sort = ["name", 1];
     this.chosen = [];
@@ -32,7 +31,6 @@ export class ListPage {
       h("option", { value: "" }, "All states"), ...STATES.map((state) => h("option", { value: state }, state)));
     this.queue = h("section", { class: "queue", "aria-label": "Studies in work" });
     this.table = h("div", { class: "studies" });
-    this.broken = h("section", { class: "queue", "aria-label": "Results that cannot be read" });
     this.count = h("span", { class: "soft" });
     this.file = h("input", { type: "file", hidden: true, multiple: true, onchange: () => this.send([...this.file.files]) });
     this.folder = h("input", { type: "file", hidden: true, webkitdirectory: true, onchange: () => this.send([...this.folder.files]) });
@@ -49,7 +47,7 @@ export class ListPage {
         this.compareButton = h("button", { disabled: true, title: "Choose two studies by their boxes", onclick: () => this.compare() }, "Compare"),
         h("button", { onclick: () => this.showAgreement(), title: "Model and reader over all corrected studies" }, "Agreement"),
         this.file, this.folder),
-      this.queue, this.broken, this.table,
+      this.queue, this.table,
       h("p", { class: "notice" }, "For research use only. Not a medical device: not for diagnosis and not for decisions on treatment."),
       h("div", { class: "drop", "aria-hidden": "true" }, "Drop a study: a folder, a zip, DICOM or NIfTI files"));
     this.events = new AbortController();
@@ -79,7 +77,7 @@ export class ListPage {
   }
 
   async refresh() {
-    [this.rows, this.damaged] = await Promise.all([api.studies(), api.damaged()]);
+    this.rows = await api.studies();
     this.draw();
   }
 
@@ -174,13 +172,7 @@ export class ListPage {
       .sort((a, b) => (value(a) < value(b) ? -sign : value(a) > value(b) ? sign : 0));
   }
 
-  drawDamaged() {
-    this.broken.replaceChildren(...this.damaged.map((one) => h("div", { class: "job failed unreadable" },
-      h("b", {}, one.folder), h("span", { class: "soft" }, `not in the list, as it cannot be read: ${one.reason}`))));
-  }
-
   draw() {
-    this.drawDamaged();
     const rows = this.shown();
     this.chosen = this.chosen.filter((id) => this.rows.some((row) => row.id === id));
     this.compareButton.disabled = this.chosen.length !== 2;
