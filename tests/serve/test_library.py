@@ -39,7 +39,12 @@ def test_a_damaged_result_is_listed_with_what_is_wrong_and_what_to_do(results: P
     (results / name).write_text(content)
     listed, (damaged,) = Library([results]).entries()
     assert listed == [] and damaged.name == "results"
-    assert name in damaged.error and "expected" in damaged.error and str(results.parent) not in damaged.error
+    assert (
+        name in damaged.error
+        and "expected" in damaged.error
+        and "intact copy" in damaged.error
+        and str(results.parent) not in damaged.error
+    )
 
 
 def test_results_that_are_removed_while_they_are_listed_are_not_damaged(
