@@ -13,12 +13,15 @@ import pytest
 pytest.importorskip("pynetdicom")
 
 from dicom_nodes import PATIENT, file_bytes, image, images, result_object, uids_below
+from interop_hearts import analysed, long_axis_cine, stack_cine, write_study
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from cinema_cmr.core.errors import UnreadableFileError
 from cinema_cmr.receive.event_log import EventLog, study_name
 from cinema_cmr.receive.inbox import BusyError, Inbox
 from cinema_cmr.receive.study_job import has_objects
+from cinema_cmr.report.write import write_results
 from cinema_cmr.serve import jobs
 from cinema_cmr.serve.jobs import JobStore, TooLargeError
 from cinema_cmr.serve.queue import Queue
@@ -84,6 +87,40 @@ def test_an_image_sent_again_is_the_same_image(tmp_path: Path) -> None:
     assert receipt.receive(*images("a")) == [False] * 4
     assert receipt.quiet() == [("queued", 4)]
     assert again(receipt).receive(*images("a")) == [False] * 4
+
+
+def test_an_image_with_another_patient_replaces_the_one_of_before(tmp_path: Path) -> None:
+    """As an archive sends a study again after it was given to the right patient: the identifiers of images stay."""
+    receipt = Receipt(tmp_path)
+    receipt.receive(*images("a", 3))
+    assert receipt.receive(image("a", 2, PatientID="PID-0815")) == [True], "while it is received"
+    assert receipt.quiet() == [("queued", 3)]
+    receipt.end("done")
+    receipt = again(receipt)
+    right = [image("a", number, PatientID="PID-0815", PatientName="Other^Patient") for number in range(3)]
+    assert receipt.receive(*right, *right) == [True] * 3 + [False] * 3
+    assert receipt.quiet() == [("done", 3), ("queued", 3)]
+    folder = receipt.jobs.folder(receipt.jobs.listed()[-1].id) / "input"
+    assert {str(dcmread(path).PatientName) for path in folder.iterdir()} == {"Other^Patient"}
+    (line,) = [json.loads(line) for line in receipt.lines if "patient-changed" in line]
+    assert line["images"] == 3 and "Other" not in str(line)
+
+
+@pytest.mark.parametrize(("written", "logged"), [({"signed_off": "2026-12-01T10:00:00+00:00"}, True), ({}, False)])
+def test_new_images_of_a_corrected_study_are_logged_with_the_job_of_the_corrections(
+    tmp_path: Path, written: dict[str, str], logged: bool
+) -> None:
+    receipt = Receipt(tmp_path)
+    receipt.receive(*images("a", 3))
+    receipt.quiet()
+    (job,) = receipt.jobs.listed()
+    study = write_study(tmp_path / "study", stack_cine(), long_axis_cine())
+    write_results(analysed(study), receipt.jobs.folder(job.id) / "results")
+    (receipt.jobs.folder(job.id) / "results" / "review.json").write_text(json.dumps(written))
+    receipt.jobs.update(job.id, status="done")
+    receipt.receive(image("a", 3))
+    receipt.quiet()
+    assert [job.id in line for line in receipt.lines if "corrected-before" in line] == [True] * logged
 
 
 def test_other_objects_are_left_out(tmp_path: Path) -> None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from interop_hearts import analysed, long_axis_cine, stack_cine, write_study
 
 from cinema_cmr.core.serialise import from_dict
 from cinema_cmr.files.text import read_json
 from cinema_cmr.receive.destinations import DeliveryError, Destination, UnreachableError
 from cinema_cmr.receive.event_log import EventLog
 from cinema_cmr.receive.outbox import SENT_FILE, Outbox, SentRecord
-from cinema_cmr.serve.jobs import Job, JobStore
+from cinema_cmr.report.write import write_results
+from cinema_cmr.serve.jobs import RESULTS, Job, JobStore
 from cinema_cmr.serve.server_settings import Limits
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Finished results that no test changes."""
+    folder = tmp_path_factory.mktemp("results")
+    write_results(analysed(write_study(folder / "study", stack_cine(), long_axis_cine())), folder / "results")
+    return folder / "results"
 
 
 class Place:
@@ -56,6 +68,20 @@ class Post:
     def events(self) -> list[str]:
         return [json.loads(line)["event"] for line in self.lines]
 
+    def corrected(self, job: Job, results: Path, when: str) -> None:
+        """Give a job results that were corrected at a time."""
+        folder = self.jobs.folder(job.id) / RESULTS
+        if not folder.exists():
+            shutil.copytree(results, folder)
+        path = folder / "measurements.json"
+        record = json.loads(path.read_text())
+        record["edits"] = {"steps": [{"time": when, "version": "1"}]}
+        path.write_text(json.dumps(record))
+
+    def exported(self, job: Job, when: str) -> None:
+        """Write the bundle of a job as of a time."""
+        (self.jobs.folder(job.id) / "dicom/fhir.json").write_text(json.dumps({"timestamp": when}))
+
 
 OBJECTS = ["0.dcm", "1.dcm", "2.dcm"]
 
@@ -69,7 +95,8 @@ def test_each_destination_gets_each_object_once(tmp_path: Path) -> None:
         post.after(1)
     assert a.taken == b.taken == OBJECTS and post.events == ["sent", "sent"]
     record = from_dict(SentRecord, read_json(post.jobs.folder(job.id) / SENT_FILE))
-    assert record == SentRecord(complete=True, files={"A@h:1": OBJECTS, "B@h:1": OBJECTS})
+    bundle = hashlib.sha256(b"{}").hexdigest()
+    assert record == SentRecord(complete=True, files={"A@h:1": OBJECTS, "B@h:1": OBJECTS}, objects=bundle)
 
 
 def test_a_destination_that_fails_is_tried_again_ever_later(tmp_path: Path) -> None:
@@ -171,3 +198,45 @@ def test_an_error_of_any_kind_does_not_end_the_thread(tmp_path: Path, monkeypatc
         pass
     post.outbox.stop()
     assert post.events[0] == "outbox-failed"
+
+
+def test_objects_older_than_a_correction_wait_until_they_are_exported_anew(tmp_path: Path, results: Path) -> None:
+    place = Place("A@h:1", room=0)
+    post = Post(tmp_path, place)
+    job = post.finished("a")
+    post.exported(job, "2026-12-01T09:00:00+00:00")
+    post.after(0)  # the archive is away, and the study is corrected meanwhile
+    post.corrected(job, results, "2026-12-01T10:00:00+00:00")
+    place.room = 100
+    post.after(400)
+    assert place.taken == [] and post.events == ["not-sent", "not-sent"]
+    assert "cinema export" in json.loads(post.lines[-1])["error"]
+    post.exported(job, "2026-12-01T11:00:00+00:00")
+    post.after(400)
+    assert place.taken == OBJECTS and post.events[-1] == "sent"
+
+
+def test_objects_that_were_sent_and_exported_anew_are_sent_once_more(tmp_path: Path, results: Path) -> None:
+    place = Place("A@h:1")
+    post = Post(tmp_path, place)
+    job = post.finished("a")
+    post.exported(job, "2026-12-01T09:00:00+00:00")
+    post.after(0)
+    post.corrected(job, results, "2026-12-01T10:00:00+00:00")
+    for _ in range(3):
+        post.after(1)
+    assert place.taken == OBJECTS and post.events == ["sent", "sent-objects-older"]
+    post.exported(job, "2026-12-01T11:00:00+00:00")
+    for _ in range(3):
+        post.after(1)
+    assert place.taken == 2 * OBJECTS and post.events[2:] == ["sent"]
+
+
+def test_a_record_of_an_earlier_version_sends_nothing_again(tmp_path: Path) -> None:
+    place = Place("A@h:1")
+    post = Post(tmp_path, place)
+    job = post.finished("a")
+    old = {"complete": True, "files": {"A@h:1": OBJECTS}}
+    (post.jobs.folder(job.id) / SENT_FILE).write_text(json.dumps(old))
+    post.after(0)
+    assert place.taken == [] and post.events == []

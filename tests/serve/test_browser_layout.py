@@ -125,3 +125,20 @@ def test_a_number_and_its_unit_stand_on_one_line(browser: Browser, home: Path, t
         assert page.evaluate(
             "[...document.querySelectorAll('.card dl')].every((one) => one.scrollWidth <= one.clientWidth)"
         )
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_damaged_study_stands_in_the_list_with_what_to_do(
+    browser: Browser, results: Path, home: Path, width: int
+) -> None:
+    (results / "review.json").write_text("{")
+    with running_server(home, results, home / "template", port=free_port()) as address:
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.goto(address)
+        row = page.locator("tr.broken")
+        row.wait_for()
+        assert "review.json" in row.inner_text() and "unreadable" in row.inner_text()
+        row.click()
+        assert "#/study" not in page.url
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.locator("tbody tr:not(.broken)").count() == 1

@@ -27,7 +27,37 @@ def test_results_are_found_at_and_below_folders_once(results: Path, tmp_path: Pa
 def test_a_damaged_result_does_not_hide_the_others(results: Path, tmp_path: Path) -> None:
     other = shutil.copytree(results, tmp_path / "other")
     (other / "measurements.json").write_text("{")
-    assert [one.folder for one in Library([results, other]).listed()] == [results.resolve()]
+    listed, damaged = Library([results, other]).entries()
+    assert [one.folder for one in listed] == [results.resolve()]
+    assert [(one.name, one.key) for one in damaged] == [("other", study_key(other))]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("measurements.json", "{"), ("measurements.json", "[]"), ("review.json", "{}x")]
+)
+def test_a_damaged_result_is_listed_with_what_is_wrong_and_what_to_do(results: Path, name: str, content: str) -> None:
+    (results / name).write_text(content)
+    listed, (damaged,) = Library([results]).entries()
+    assert listed == [] and damaged.name == "results"
+    assert (
+        name in damaged.error
+        and "expected" in damaged.error
+        and "intact copy" in damaged.error
+        and str(results.parent) not in damaged.error
+    )
+
+
+def test_results_that_are_removed_while_they_are_listed_are_not_damaged(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = Library([results])
+
+    def removed(folder: Path) -> None:
+        shutil.rmtree(folder)
+        raise FileNotFoundError(2, "No such file or directory", str(folder / "measurements.json"))
+
+    monkeypatch.setattr(library, "record", removed)
+    assert library.entries() == ([], [])
 
 
 def test_a_record_is_read_again_when_it_has_changed(results: Path) -> None:

@@ -57,6 +57,17 @@ def test_the_list_the_document_and_the_blocks(client: TestClient, study: str) ->
     assert client.get("/api/studies").json()[0]["state"] == "looked at"
 
 
+def test_a_damaged_study_is_a_row_with_its_error_and_no_numbers(client: TestClient, results: Path) -> None:
+    (results / "review.json").write_text("{")
+    (row,) = client.get("/api/studies").json()
+    assert (row["name"], row["state"], row["values"]) == ("results", "unreadable", {})
+    assert "review.json" in row["error"] and "intact copy" in row["error"]
+    (line,) = csv.DictReader(io.StringIO(client.get("/api/studies.csv").text))
+    assert (line["study"], line["state"], line["lv_ef_percent"]) == ("results", "unreadable", "")
+    (results / "review.json").unlink()
+    assert client.get("/api/studies").json()[0]["error"] is None
+
+
 def test_a_slice_line_lies_where_the_slice_meets_the_long_axis(client: TestClient, study: str) -> None:
     """The LV's centre of the stack's slice 2 lies on line 2 of the 4-chamber view, which holds the axis."""
     view = client.get(study).json()["views"]["lax_4c"]

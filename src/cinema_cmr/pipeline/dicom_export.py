@@ -10,7 +10,7 @@ from cinema_cmr.core.errors import UsageError
 from cinema_cmr.interop.encapsulated_pdf import find_browser
 from cinema_cmr.interop.export import ExportedFile, check_export, export_analysis
 from cinema_cmr.interop.exported_frames import PhaseChoice
-from cinema_cmr.interop.older_objects import OBJECTS_FOLDER
+from cinema_cmr.interop.older_objects import objects_folder
 from cinema_cmr.pipeline.stored_analysis import read_analysis
 
 __all__ = ["DicomExport", "export_dicom"]
@@ -39,7 +39,8 @@ def export_dicom(
     phases: PhaseChoice = "ed-es",
     overwrite: bool = False,
 ) -> DicomExport:
-    """Write results as DICOM SEG, SR and PDF, and as a FHIR bundle, into a new folder, RESULTS/dicom by default.
+    """Write results as DICOM SEG, SR and PDF, and as a FHIR bundle, into a new folder, RESULTS/dicom by default; for
+    a study of `cinema serve-dicom` the folder whose objects it sends.
 
     `results`: a folder that `analyse` wrote, or an analysis, which has no report for the PDF yet; `study`: the DICOM
     folder, file or zip that was analysed, whose patient and identifiers the objects carry; `phases`: frames with a
@@ -52,7 +53,7 @@ def export_dicom(
         analysis, target, report = results, Path(folder), None
         check_export(study, target)
     else:
-        target = Path(results) / OBJECTS_FOLDER if folder is None else Path(folder)
+        target = objects_folder(Path(results)) if folder is None else Path(folder)
         check_export(study, target)
         analysis, page = read_analysis(results, study), Path(results) / "report.html"
         report = page if page.exists() else None

@@ -1,8 +1,9 @@
 """Received images on disk, by study, until the study is complete and becomes a job of the queue.
 
 An image is acknowledged only once it is on disk, and a study moves into the queue by one renaming: a kill at any moment
-loses no acknowledged image. An image that the study holds already is the same image, by whatever sender; a study
-that grows after its analysis is analysed again, whole.
+loses no acknowledged image. An image that the study holds already is the same image, by whatever sender; with other
+facts of the patient, as after a correction in the archive, it replaces the earlier one. A study that grows or changes
+after its analysis is analysed again, whole.
 """
 
 from __future__ import annotations
@@ -17,19 +18,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
 
-from cinema_cmr.core.errors import InputError, OutputExistsError, UnreadableFileError
+from cinema_cmr.core.errors import CinemaError, InputError, OutputExistsError, UnreadableFileError
 from cinema_cmr.files.leftovers import remove_leftovers, temporary_name
 from cinema_cmr.io.atomic import flush_to_disk
 from cinema_cmr.io.dicom.decoding.bounded_file import read_dataset
 from cinema_cmr.io.dicom.files import quiet_pydicom
 from cinema_cmr.io.dicom.image_kind import MR_CLASSES
 from cinema_cmr.receive.event_log import EventLog, study_name
-from cinema_cmr.serve.jobs import INPUT, UNFINISHED, TooLargeError
+from cinema_cmr.report.record.review import read_review
+from cinema_cmr.report.record.stored import read_measurements
+from cinema_cmr.serve.jobs import INPUT, RESULTS, UNFINISHED, TooLargeError
 from cinema_cmr.serve.queue import Queue
 
 __all__ = ["BusyError", "ImageKey", "Inbox"]
 
 _HEADER = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
+_PATIENT = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientSize", "PatientWeight")
 
 
 class BusyError(InputError):
@@ -56,6 +60,8 @@ class _Receiving:
     refused: set[str] = field(default_factory=set)
     """Images for which there was no room; the study waits for them."""
     too_large: bool = False
+    n_replaced: int = 0
+    """Images that came again with other facts of the patient."""
 
 
 class Inbox:
@@ -106,23 +112,27 @@ class Inbox:
         """Give a draft its final name, unless the study holds the image; the lock is held."""
         study = self._studies.setdefault(key.study, _Receiving(last_s=0.0))
         study.last_s = self._clock()
-        if self._is_known(key):
+        folder = self._folder / key.study
+        known = self._known(key)
+        if known is not None and _patient(known) == _patient(draft):
             return False
         size = draft.stat().st_size
         self._check_room(study, key, size)
-        folder = self._folder / key.study
         folder.mkdir(mode=0o700, exist_ok=True)
+        earlier = (folder / key.file).stat().st_size if (folder / key.file).exists() else None
         draft.replace(folder / key.file)
         flush_to_disk(folder)
         study.refused.discard(key.file)
-        study.n_files, study.size = study.n_files + 1, study.size + size
+        study.n_replaced += known is not None
+        study.n_files += earlier is None
+        study.size += size - (earlier or 0)
         return True
 
-    def _is_known(self, key: ImageKey) -> bool:
-        """Return whether the study holds the image, on its way or in its newest job."""
+    def _known(self, key: ImageKey) -> Path | None:
+        """Return the image as the study holds it, on its way or in its newest job; None without it."""
         job = self._jobs.get(key.study)
         places = [self._folder / key.study] + ([self._store.folder(job) / INPUT] if job else [])
-        return any(os.path.lexists(place / key.file) for place in places)
+        return next((place / key.file for place in places if os.path.lexists(place / key.file)), None)
 
     def _check_room(self, study: _Receiving, key: ImageKey, size: int) -> None:
         """Raise `TooLargeError` or `BusyError` if an image of so many bytes has no room, and note what waits for it."""
@@ -155,6 +165,8 @@ class Inbox:
             del self._studies[name]
             self._sent_again(name, earlier)
             return
+        if study.n_replaced:
+            self._log.event("patient-changed", study=name, images=study.n_replaced)
         if earlier:
             self._join(self._store.folder(earlier) / INPUT, self._folder / name)
         job = self._store.take_folder(self._store.create(name).id, self._folder / name)
@@ -164,6 +176,9 @@ class Inbox:
             with suppress(OutputExistsError):  # it has just finished
                 self._queue.cancel(earlier)
         self._log.event("queued", study=name, job=job.id, images=job.n_files, bytes=job.size)
+        if earlier and _is_corrected(self._store.folder(earlier) / RESULTS):
+            error = "new images of a study that a reader has corrected; expected none: its corrections are those of"
+            self._log.event("corrected-before", study=name, job=job.id, error=f"{error} the job {earlier}")
         self._queue.wake()
 
     def _sent_again(self, name: str, job: str | None) -> None:
@@ -213,6 +228,25 @@ class Inbox:
             if earlier and self._store.job(earlier).status in UNFINISHED:
                 self._store.remove(earlier)
             self._jobs[job.name] = job.id
+
+
+def _patient(path: Path) -> tuple[str, ...] | None:
+    """Return the facts of the patient in an image; None if they cannot be read."""
+    try:
+        with quiet_pydicom():
+            header = read_dataset(path, _PATIENT)
+            return tuple(str(header.get(name) or "").rstrip("^= ") for name in _PATIENT)
+    except Exception:  # pydicom raises any exception for corrupt bytes
+        return None
+
+
+def _is_corrected(results: Path) -> bool:
+    """Whether a reader has corrected results or signed them off; of what cannot be read, as far as it is known."""
+    try:
+        review = read_review(results)
+        return review.state(read_measurements(results / "measurements.json").edits) in ("corrected", "signed off")
+    except (CinemaError, OSError):
+        return False
 
 
 def _image_key(path: Path) -> ImageKey | None:

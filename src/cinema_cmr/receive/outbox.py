@@ -1,25 +1,31 @@
 """Sends the objects of finished jobs, until each destination has taken each of them once.
 
-What was taken is written beside the job after every object: a kill repeats at most the one object whose
-acknowledgement was on its way, and that has the same identifiers, by which an archive keeps it once.
+Objects that are older than a correction of their results are held back until they are exported anew; a new export of
+what was sent is sent, too, as its numbers and identifiers are others. What was taken is written beside the job after
+every object: a kill repeats at most the one object whose acknowledgement was on its way, and that has the same
+identifiers, by which an archive keeps it once.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
 
 from cinema_cmr.core.errors import CinemaError, as_cinema_error
 from cinema_cmr.core.serialise import from_dict
 from cinema_cmr.files.text import read_json
+from cinema_cmr.interop.older_objects import FHIR_FILE, has_older_objects
 from cinema_cmr.io.atomic import write_json
-from cinema_cmr.receive.destinations import Destination, UnreachableError
+from cinema_cmr.io.provenance import file_digest
+from cinema_cmr.receive.destinations import DeliveryError, Destination, UnreachableError
 from cinema_cmr.receive.event_log import EventLog
 from cinema_cmr.receive.study_job import OBJECTS
-from cinema_cmr.serve.jobs import Job, JobStore
+from cinema_cmr.report.record.stored import read_measurements
+from cinema_cmr.serve.jobs import RESULTS, Job, JobStore
+from cinema_cmr.serve.library import is_results
 
 __all__ = ["SENT_FILE", "Outbox", "SentRecord"]
 
@@ -38,6 +44,8 @@ class SentRecord:
     """Whether every destination of that time has everything: one that is added later gets new studies alone."""
     files: dict[str, list[str]] = field(default_factory=dict)
     """Destination -> names of the objects that it took."""
+    objects: str = ""
+    """SHA-256 of the bundle that was written with these objects: after another export all of it is sent anew."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +70,8 @@ class Outbox:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store, self._destinations, self._log, self._clock = store, tuple(destinations), log, clock
-        self._settled: set[str] = set()
-        """Jobs whose record is complete."""
+        self._settled: dict[str, tuple[int, ...]] = {}
+        """Job whose record is complete -> state of its objects and results then."""
         self._failures: dict[tuple[str, str], _Failures] = {}
         """Destination, and the job that it refused or "" for all -> failures in a row."""
         self._stop, self._wake = Event(), Event()
@@ -108,9 +116,27 @@ class Outbox:
         yield from (job for job in newest.values() if job.status == "done" and not self._is_settled(job))
 
     def _is_settled(self, job: Job) -> bool:
-        if job.id not in self._settled and self._record(job).complete:
-            self._settled.add(job.id)
-        return job.id in self._settled
+        state = self._state(job)
+        if self._settled.get(job.id) != state:
+            if not self._record(job).complete:
+                return False
+            self._settled[job.id] = state
+            if self._is_older(job):
+                self._log.event("sent-objects-older", study=job.name, job=job.id, error=_older(job))
+        return True
+
+    def _state(self, job: Job) -> tuple[int, ...]:
+        """Return what differs once the results of a job were corrected, or its objects exported anew."""
+        folder = self._store.folder(job.id)
+        paths = (folder / OBJECTS / FHIR_FILE, folder / RESULTS / "measurements.json")
+        return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
+
+    def _is_older(self, job: Job) -> bool:
+        """Whether the results of a job were corrected after its objects were written."""
+        results = self._store.folder(job.id) / RESULTS
+        if not (results.parent / OBJECTS / FHIR_FILE).is_file() or not is_results(results):
+            return False
+        return has_older_objects(results, read_measurements(results / "measurements.json").edits)
 
     def _send(self, job: Job, destination: Destination) -> None:
         """Send what a destination lacks of a job, unless it is to be left alone for now."""
@@ -121,6 +147,8 @@ class Outbox:
         if not left:
             return
         try:
+            if self._is_older(job):
+                raise DeliveryError(_older(job))
             destination.send(left, lambda path: self._taken(job, destination, path))
         except Exception as error:  # of any kind: a peer can send anything
             self._failed(job, destination, as_cinema_error(error))
@@ -146,14 +174,14 @@ class Outbox:
         return [path for path in sorted(objects.glob("*.dcm")) if path.name not in taken]
 
     def _taken(self, job: Job, destination: Destination, path: Path) -> None:
-        files = self._record(job).files
-        files[destination.name] = [*files.get(destination.name, []), path.name]
-        self._write(job, SentRecord(files=files))
+        record = self._record(job)
+        taken = [*record.files.get(destination.name, []), path.name]
+        self._write(job, replace(record, files={**record.files, destination.name: taken}))
 
     def _settle(self, job: Job) -> None:
         """Note a job of which nothing is left to send."""
         if not any(self._left(job, one) for one in self._destinations):
-            self._write(job, SentRecord(complete=True, files=self._record(job).files))
+            self._write(job, replace(self._record(job), complete=True))
 
     def _record(self, job: Job) -> SentRecord:
         """Return what was taken of a job; nothing where the record is damaged, so that all of it is sent again.
@@ -161,14 +189,29 @@ class Outbox:
         An archive keeps an object that comes twice once, by its identifier. The damaged file is kept beside.
         """
         path = self._store.folder(job.id) / SENT_FILE
+        written = self._bundle_digest(job)
         if not path.exists():
-            return SentRecord()
+            return SentRecord(objects=written)
         try:
-            return from_dict(SentRecord, read_json(path), SENT_FILE)
+            record = from_dict(SentRecord, read_json(path), SENT_FILE)
+            if record.objects and record.objects != written:
+                return SentRecord(objects=written)
+            return replace(record, objects=written)  # a record of an earlier version has none
         except CinemaError as error:
             path.replace(path.with_suffix(".damaged"))
             self._log.event("record-damaged", study=job.name, job=job.id, error=f"{error}: all of it is sent again")
-            return SentRecord()
+            return SentRecord(objects=written)
+
+    def _bundle_digest(self, job: Job) -> str:
+        path = self._store.folder(job.id) / OBJECTS / FHIR_FILE
+        return file_digest(path) if path.is_file() else ""
 
     def _write(self, job: Job, record: SentRecord) -> None:
         write_json(self._store.folder(job.id) / SENT_FILE, record, overwrite=True)
+
+
+def _older(job: Job) -> str:
+    return (
+        "the objects were written before the results were corrected; expected those of the results as they are: write"
+        f" them anew by `cinema export {job.id}/{RESULTS} --study {job.id}/input --overwrite`, and they are sent"
+    )

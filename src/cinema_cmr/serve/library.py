@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-from cinema_cmr.core.errors import CinemaError, InputError, UnknownNameError
+from cinema_cmr.core.errors import CinemaError, InputError, UnknownNameError, as_cinema_error
 from cinema_cmr.report.record.review import Review, State, read_review
 from cinema_cmr.report.record.stored import read_measurements
 from cinema_cmr.report.record.study_record import StudyRecord
 
-__all__ = ["RUN_FILE", "Library", "Listed", "check_folders", "is_results", "study_key"]
+__all__ = ["RUN_FILE", "Library", "Listed", "Unreadable", "check_folders", "is_results", "study_key"]
 
 RUN_FILE = "run.json"
 """Its presence says that results are complete."""
@@ -39,6 +39,18 @@ class Listed:
         return self.review.state(self.record.edits)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unreadable:
+    """One study of the list whose results or review cannot be read."""
+
+    key: str
+    """Name in addresses, as of a study that can be read."""
+    name: str
+    """Name of the folder: that of the study stands in the file."""
+    error: str
+    """What was found, what was expected, what to do."""
+
+
 class Library:
     """All results below some folders; a record is read again only when its file has changed."""
 
@@ -50,8 +62,17 @@ class Library:
 
     def listed(self) -> list[Listed]:
         """Return every study with results that can be read, in the order of names."""
-        found = (self._entry(folder) for folder in self._all())
-        return sorted((one for one in found if one), key=lambda one: (one.record.study.name, one.key))
+        return self.entries()[0]
+
+    def entries(self) -> tuple[list[Listed], list[Unreadable]]:
+        """Return the studies that can be read, in the order of names, and those that cannot, in that of folders."""
+        found = [self._entry(folder) for folder in self._all()]
+        listed = [one for one in found if isinstance(one, Listed)]
+        damaged = [one for one in found if isinstance(one, Unreadable)]
+        return (
+            sorted(listed, key=lambda one: (one.record.study.name, one.key)),
+            sorted(damaged, key=lambda one: (one.name, one.key)),
+        )
 
     def folder(self, key: str) -> Path:
         """Return the results folder of a study; raises `UnknownNameError` for a key that is not listed."""
@@ -88,11 +109,14 @@ class Library:
                     seen.add(real)
                     yield real
 
-    def _entry(self, folder: Path) -> Listed | None:
+    def _entry(self, folder: Path) -> Listed | Unreadable | None:
+        key = study_key(folder)
         try:
-            return Listed(key=study_key(folder), folder=folder, record=self.record(folder), review=read_review(folder))
-        except (CinemaError, OSError):
-            return None
+            return Listed(key=key, folder=folder, record=self.record(folder), review=read_review(folder))
+        except (CinemaError, OSError) as error:
+            if not is_results(folder):  # removed, or exchanged for others, at this moment
+                return None
+            return Unreadable(key=key, name=folder.name, error=str(as_cinema_error(error)))
 
 
 def study_key(folder: Path) -> str:

@@ -58,7 +58,7 @@ class StudyRow(_Message):
     id: str
     name: str
     modality: str
-    state: State
+    state: State | Literal["unreadable"]
     values: dict[str, float | None]
     """Principal numbers, corrected ones of a corrected study."""
     flags: list[FlagMessage]
@@ -66,6 +66,8 @@ class StudyRow(_Message):
     model: str
     changed: str | None
     """Time of the reader's last act."""
+    error: str | None = None
+    """Why results or review cannot be read, and what to do; null for a study that can be opened."""
 
 
 class ChangedSlice(_Message):

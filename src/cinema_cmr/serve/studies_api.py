@@ -15,7 +15,7 @@ from cinema_cmr.serve.collection.exports import labelled_cases, list_csv, values
 from cinema_cmr.serve.collection.reader_agreement import reader_agreement
 from cinema_cmr.serve.document import flag_message, numbers_of, segments_of, study_document
 from cinema_cmr.serve.guard import REPORT_POLICY
-from cinema_cmr.serve.library import Listed
+from cinema_cmr.serve.library import Listed, Unreadable
 from cinema_cmr.serve.messages import AgreementMessage, Changes, Exported, Numbers, SegmentValues, SignOff, StudyRow
 from cinema_cmr.serve.opened_study import OpenedStudy
 from cinema_cmr.serve.server_settings import ServeSettings
@@ -47,14 +47,15 @@ def studies_router(store: StudyStore, settings: ServeSettings) -> APIRouter:
 def _add_list(router: APIRouter, store: StudyStore, settings: ServeSettings) -> None:
     @router.get("/studies")
     def list_studies() -> list[StudyRow]:
-        """List all studies with results."""
-        return [_row(one) for one in store.library.listed()]
+        """List all studies with results, also those that cannot be read, each with its error."""
+        listed, damaged = store.library.entries()
+        return [*(_row(one) for one in listed), *(_unreadable_row(one) for one in damaged)]
 
     @router.get("/studies.csv", response_class=PlainTextResponse)
     def list_as_csv() -> Response:
         """Return the list as CSV, the numbers of the model beside the corrected ones."""
         headers = {"content-disposition": 'attachment; filename="studies.csv"'}
-        return PlainTextResponse(list_csv(store.library.listed()), media_type="text/csv", headers=headers)
+        return PlainTextResponse(list_csv(*store.library.entries()), media_type="text/csv", headers=headers)
 
     @router.get("/agreement")
     def show_agreement() -> AgreementMessage:
@@ -158,4 +159,19 @@ def _row(one: Listed) -> StudyRow:
         has_images=(one.folder / image_file(View.SAX)).is_file(),
         model=one.record.model.name,
         changed=one.review.history[-1].when if one.review.history else one.review.looked_at,
+    )
+
+
+def _unreadable_row(one: Unreadable) -> StudyRow:
+    return StudyRow(
+        id=one.key,
+        name=one.name,
+        modality="",
+        state="unreadable",
+        values={},
+        flags=[],
+        has_images=False,
+        model="",
+        changed=None,
+        error=one.error,
     )

@@ -10,7 +10,7 @@ from jsonargparse import ArgumentParser, Namespace
 from cinema_cmr.commands.console import Console
 from cinema_cmr.commands.options.dataclass_options import OptionGroup
 from cinema_cmr.interop.exported_frames import PhaseChoice
-from cinema_cmr.interop.older_objects import OBJECTS_FOLDER
+from cinema_cmr.interop.older_objects import objects_folder
 
 __all__ = ["add_arguments", "add_phase_option", "export_results", "note_older_objects", "run"]
 
@@ -19,7 +19,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the results, their study and the output."""
     parser.add_argument("results", metavar="RESULTS", help="folder that `cinema analyse` wrote")
     parser.add_argument("--study", metavar="DICOM", required=True, help="the folder or zip that was analysed")
-    parser.add_argument("-o", "--output", metavar="FOLDER", help="folder to write (default: RESULTS/dicom)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        help="folder to write (default: RESULTS/dicom)",
+    )
     add_phase_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an existing folder")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -75,7 +80,8 @@ def export_results(
 
 def note_older_objects(results: Path, console: Console) -> None:
     """Note that the DICOM objects beside results are those of before a change."""
+    folder = objects_folder(results)
     console.note(
-        f"cinema: '{results.name}/{OBJECTS_FOLDER}' still holds the objects of before: write them anew by"
+        f"cinema: '{folder.parent.name}/{folder.name}' still holds the objects of before: write them anew by"
         " `cinema export RESULTS --study STUDY --overwrite`"
     )

@@ -51,6 +51,8 @@ _OLD_FLAGS = {
 _LATER_KEYS: Mapping[str, Json] = {"disease": None, "landmarks": []}
 """Keys that the first versions lacked, with the value that stands for none."""
 
+_RESTORE = "put an intact copy in its place, or analyse the study again"
+
 
 def read_measurements(path: Path | str) -> StudyRecord:
     """Read measurements.json, of schema version 1 too.
@@ -110,8 +112,10 @@ def _read_json(path: Path) -> dict[str, Json]:
             f"'{path.name}' cannot be read ({error.strerror}); expected results of `cinema analyse`: analyse the study"
             " again"
         ) from error
+    except UnreadableFileError as error:
+        raise UnreadableFileError(f"{error}: {_RESTORE}") from error
     if not isinstance(values, dict):
-        raise UnreadableFileError(f"'{path.name}' holds a {type(values).__name__}; expected an object")
+        raise UnreadableFileError(f"'{path.name}' holds a {type(values).__name__}; expected an object: {_RESTORE}")
     return values
 
 

@@ -21,7 +21,7 @@ from cinema_cmr.pipeline.restored_parts import label_scheme, n_label_codes
 from cinema_cmr.report.record.build import image_file
 from cinema_cmr.report.record.review import now
 from cinema_cmr.serve.document import SHOWN_VALUES, own_values
-from cinema_cmr.serve.library import Listed
+from cinema_cmr.serve.library import Listed, Unreadable
 from cinema_cmr.serve.messages import Exported
 from cinema_cmr.serve.opened_view import read_codes
 from cinema_cmr.serve.own_masks import drawn_on_others, has_other_mask, own_mask
@@ -39,8 +39,11 @@ def values_of(one: Listed) -> dict[str, float | None]:
     return {name: found[name] for name in SHOWN_VALUES if name in found}
 
 
-def list_csv(studies: Sequence[Listed]) -> str:
-    """Return the list as CSV: a line a study, with the corrected numbers and those of the model."""
+def list_csv(studies: Sequence[Listed], damaged: Sequence[Unreadable] = ()) -> str:
+    """Return the list as CSV: a line a study, with the corrected numbers and those of the model.
+
+    A study that cannot be read has a line with the name of its folder, the state "unreadable" and no numbers.
+    """
     text = io.StringIO()
     model = [f"model_{name}" for name in SHOWN_VALUES]
     columns = ("study", "state", "corrected_slices", "signed_off", *SHOWN_VALUES, *model, "flags")
@@ -58,6 +61,8 @@ def list_csv(studies: Sequence[Listed]) -> str:
             "flags": " ".join(flag.code for flag in one.record.flags),
         }
         writer.writerow(csv_row(row))
+    for broken in damaged:
+        writer.writerow(csv_row({"study": broken.name, "state": "unreadable"}))
     return text.getvalue()
 
 

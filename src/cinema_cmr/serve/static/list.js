@@ -15,7 +15,7 @@ const COLUMNS = [
   ["flags", "Flags", ""],
   ["state", "State", ""],
 ];
-const STATES = ["new", "looked at", "corrected", "signed off"];
+const STATES = ["new", "looked at", "corrected", "signed off", "unreadable"];
 const RUNNING = ["receiving", "queued", "running"];
 
 const leftOut = ({ left_out: n }) => (n ? `; ${n} left out: masks changed elsewhere, open ${n === 1 ? "that study" : "those studies"} first` : "");
@@ -168,7 +168,7 @@ export class ListPage {
     };
     return this.rows
       .filter((row) => !this.state.value || row.state === this.state.value)
-      .filter((row) => !text || `${row.name} ${row.state} ${row.flags.map((flag) => words(flag.code)).join(" ")}`.toLowerCase().includes(text))
+      .filter((row) => !text || `${row.name} ${row.state} ${row.error ?? ""} ${row.flags.map((flag) => words(flag.code)).join(" ")}`.toLowerCase().includes(text))
       .sort((a, b) => (value(a) < value(b) ? -sign : value(a) > value(b) ? sign : 0));
   }
 
@@ -193,7 +193,17 @@ export class ListPage {
     return h("label", { class: "choice", title: "Choose to compare", onclick: (event) => event.stopPropagation() }, box, at >= 0 && h("b", {}, "AB"[at]));
   }
 
+  // Results or a review that cannot be read: what is wrong, and what to do, in place of the numbers.
+  brokenLine(row) {
+    return h("tr", { class: "broken" },
+      h("td", { class: "thumb" }, h("span", { class: "no-picture" })),
+      h("td", { class: "name" }, h("b", {}, row.name)),
+      h("td", { colSpan: COLUMNS.length - 2 }, row.error),
+      h("td", {}, h("span", { class: "pill error" }, row.state)));
+  }
+
   line(row) {
+    if (row.error) return this.brokenLine(row);
     const link = `#/study/${row.id}`;
     const picture = row.has_images
       ? h("img", { src: `/api/studies/${row.id}/thumbnail`, alt: "", width: 64, height: 64, loading: "lazy" })
