@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cinema_cmr.core.errors import InputError, UnreadableFileError
+from cinema_cmr.core.errors import InputError
 from cinema_cmr.files.lock import LOCK_FILE, folder_lock
 from cinema_cmr.files.owner import this_process
 from cinema_cmr.population.outcome import Attempt, StudyOutcome
@@ -18,8 +18,6 @@ from cinema_cmr.population.status import (
     RunStatus,
     StatusFile,
     is_running,
-    known_runs,
-    note_merged,
     read_statuses,
     status_lines,
     unfinished_shards,
@@ -69,47 +67,23 @@ def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
         read_statuses(tmp_path)
 
 
-def put(folder: Path, shard: str, *, finished: bool, done: int = 3) -> Path:
-    path = folder / "status" / f"{shard}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(replace(STATUS, shard=shard, finished=finished, done=done))))
-    return folder
-
-
-def test_shards_that_are_merged_one_after_the_other_are_remembered(tmp_path: Path) -> None:
-    whole, (first, second, third) = tmp_path / "all", (tmp_path / name / "out" for name in "abc")
-    whole.mkdir()
-    put(first, "1-of-3", finished=True)
-    put(second, "2-of-3", finished=False)
-    note_merged(whole, known_runs([whole, first, second]))
-    assert str(tmp_path) not in (whole / "merged.json").read_text()
-    put(third, "3-of-3", finished=True)
-    runs = known_runs([whole, third])
-    assert unfinished_shards(runs) == ["shard 2/3 has not ended: 7 of 10 studies"]
-    note_merged(whole, runs)
-    put(second, "2-of-3", finished=True)
-    assert unfinished_shards(known_runs([whole])) == ["shard 2/3 has not ended: 7 of 10 studies"]
-    assert unfinished_shards(known_runs([whole, second])) == []
-    (whole / "merged.json").write_text("{")
-    with pytest.raises(UnreadableFileError, match="merge all shards once more"):
-        known_runs([whole])
-
-
 def test_what_shards_lack_is_listed(tmp_path: Path) -> None:
+    def put(folder: str, shard: str, *, finished: bool, done: int = 3) -> Path:
+        path = tmp_path / folder / "status" / f"{shard}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(replace(STATUS, shard=shard, finished=finished, done=done))))
+        return tmp_path / folder
+
     (tmp_path / "all" / "status").mkdir(parents=True)
-    first, second = put(tmp_path / "a", "1-of-3", finished=True), put(tmp_path / "b", "2-of-3", finished=False)
-
-    def lacking(*folders: Path) -> list[str]:
-        return unfinished_shards(known_runs(folders))
-
-    assert lacking(tmp_path / "all", first, second) == [
+    first, second = put("a", "1-of-3", finished=True), put("b", "2-of-3", finished=False)
+    assert unfinished_shards([tmp_path / "all", first, second]) == [
         "shard 2/3 has not ended: 7 of 10 studies",
         "shard 3/3 is not in these folders",
     ]
-    put(tmp_path / "c", "2-of-3", finished=True)
-    third = put(tmp_path / "c", "3-of-3", finished=True)
-    assert lacking(first, second, third) == []
-    put(tmp_path / "a", "1-of-16", finished=True)  # an earlier plan, given up
-    assert lacking(first, second, third) == []
-    assert lacking(put(tmp_path / "b", "1-of-1", finished=True)) == [], "done as a whole"
-    assert lacking(put(tmp_path / "d", "1-of-1", finished=False)) == ["'d' has not ended: 7 of 10 studies"]
+    put("c", "2-of-3", finished=True)
+    third = put("c", "3-of-3", finished=True)
+    assert unfinished_shards([first, second, third]) == []
+    put("a", "1-of-16", finished=True)  # an earlier plan, given up
+    assert unfinished_shards([first, second, third]) == []
+    assert unfinished_shards([put("b", "1-of-1", finished=True)]) == [], "done as a whole"
+    assert unfinished_shards([put("d", "1-of-1", finished=False)]) == ["'d' has not ended: 7 of 10 studies"]

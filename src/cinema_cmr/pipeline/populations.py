@@ -21,7 +21,7 @@ from cinema_cmr.population.outcome_store import OutcomeStore, StoredOutcome
 from cinema_cmr.population.result_tables import Tables, build_tables
 from cinema_cmr.population.run import RunSettings, make_tables, run_population
 from cinema_cmr.population.run import merge_populations as take_outcomes
-from cinema_cmr.population.status import RunStatus, known_runs, note_merged, read_statuses, unfinished_shards
+from cinema_cmr.population.status import RunStatus, read_statuses, unfinished_shards
 from cinema_cmr.population.supervisor import Job
 from cinema_cmr.population.work import Reports, WorkOptions
 from cinema_cmr.report.wide.columns import Columns
@@ -180,11 +180,8 @@ def merge_populations(sources: Sequence[Path | str], folder: Path | str) -> Popu
     """
     folder = Path(folder)
     check_writable(folder)
-    runs = known_runs([folder, *map(Path, sources)])
-    unfinished = unfinished_shards(runs)
+    unfinished = unfinished_shards([folder, *map(Path, sources)])
     taken = take_outcomes(list(map(Path, sources)), folder) if sources else 0
-    if sources:
-        note_merged(folder, runs)
     content = make_tables(folder, {"command": "merge", "unfinished_shards": unfinished}, features=True)
     return PopulationResult(folder=folder, run=content, taken=taken, unfinished=tuple(unfinished))
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -18,19 +16,7 @@ from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
 from cinema_cmr.population.outcome import StudyOutcome
 
-__all__ = [
-    "KnownRun",
-    "RunStatus",
-    "StatusFile",
-    "is_running",
-    "known_runs",
-    "note_merged",
-    "read_statuses",
-    "status_lines",
-    "unfinished_shards",
-]
-
-_MERGED = "merged.json"
+__all__ = ["RunStatus", "StatusFile", "is_running", "read_statuses", "status_lines", "unfinished_shards"]
 
 _WRITTEN_EVERY_S = 5.0
 _METRICS_EVERY_S = 30.0
@@ -60,17 +46,6 @@ class RunStatus:
     updated: int = 0
     """Seconds since 1970."""
     finished: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class KnownRun:
-    """The run or the shards of one folder."""
-
-    key: str
-    """Of the folder's path, without any part of it."""
-    folder: str
-    """Its name."""
-    statuses: tuple[RunStatus, ...]
 
 
 class StatusFile:
@@ -140,53 +115,20 @@ def is_running(folder: Path, status: RunStatus) -> bool:
     return not status.finished and is_held(folder / "status" / f"lock-{status.shard}")
 
 
-def known_runs(folders: Iterable[Path]) -> list[KnownRun]:
-    """Return the runs and shards of these folders, and of those that were merged into them before (`note_merged`)."""
-    folders = list(folders)
-    earlier = (one for folder in folders if (folder / _MERGED).exists() for one in _read_merged(folder))
-    own = (
-        KnownRun(key=_key(folder), folder=folder.name, statuses=tuple(read_statuses(folder)))
-        for folder in folders
-        if any(folder.glob("status/*.json"))
-    )
-    return list({one.key: one for one in (*earlier, *own)}.values())
-
-
-def note_merged(folder: Path, runs: Iterable[KnownRun]) -> None:
-    """Keep beside merged studies which runs they are of, so that a later merge has them too."""
-    own = _key(folder)
-    write_json(folder / _MERGED, [json_values(one) for one in runs if one.key != own], overwrite=True)
-
-
-def _key(folder: Path) -> str:
-    return hashlib.sha256(os.fsencode(os.path.realpath(folder))).hexdigest()[:16]
-
-
-def _read_merged(folder: Path) -> list[KnownRun]:
-    try:
-        content = read_json(folder / _MERGED)
-        return [from_result(KnownRun, one, _MERGED) for one in (content if isinstance(content, list) else [content])]
-    except (UsageError, UnreadableFileError, OSError) as error:
-        raise UnreadableFileError(
-            f"'{_MERGED}' of '{folder.name}' is damaged; expected one of this version: move it away, and merge all"
-            " shards once more"
-        ) from error
-
-
-def unfinished_shards(runs: Iterable[KnownRun]) -> list[str]:
-    """Return a line for each run or shard of which there is no end: it stopped, still works, or is elsewhere.
+def unfinished_shards(folders: Iterable[Path]) -> list[str]:
+    """Return a line for each run or shard of which these folders have no end: it stopped, still works, or is elsewhere.
 
     Shards of a folder that was also done as a whole are of no account, nor are those of one number once all those of
     another are complete.
     """
     lines, found = [], defaultdict[int, dict[int, RunStatus]](dict)
-    for run in runs:
-        statuses = {one.shard: one for one in run.statuses}
+    for folder in folders:
+        statuses = {one.shard: one for one in read_statuses(folder)} if any(folder.glob("status/*.json")) else {}
         whole = statuses.pop("1-of-1", None)
         if whole is not None and whole.finished:
             continue
         if whole is not None:
-            lines.append(f"'{run.folder}' has not ended: {_worked(whole)} of {whole.total} studies")
+            lines.append(f"'{folder.name}' has not ended: {_worked(whole)} of {whole.total} studies")
         for shard, status in statuses.items():
             number, count = map(int, shard.split("-of-"))
             known = found[count].get(number)
