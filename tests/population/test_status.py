@@ -18,6 +18,7 @@ from cinema_cmr.population.status import (
     RunStatus,
     StatusFile,
     is_running,
+    keep_shards,
     read_statuses,
     status_lines,
     unfinished_shards,
@@ -87,3 +88,23 @@ def test_what_shards_lack_is_listed(tmp_path: Path) -> None:
     assert unfinished_shards([first, second, third]) == []
     assert unfinished_shards([put("b", "1-of-1", finished=True)]) == [], "done as a whole"
     assert unfinished_shards([put("d", "1-of-1", finished=False)]) == ["'d' has not ended: 7 of 10 studies"]
+
+
+def test_a_merged_folder_keeps_what_it_lacks_until_it_has_it(tmp_path: Path) -> None:
+    def put(shard: str, *, finished: bool = True, updated: int = 1) -> Path:
+        path = tmp_path / shard / "status" / f"{shard}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(replace(STATUS, shard=shard, finished=finished, updated=updated))))
+        return tmp_path / shard
+
+    merged = tmp_path / "all"
+    keep_shards([put("1-of-3"), put("2-of-3", finished=False)], merged)
+    lacks = ["shard 2/3 has not ended: 4 of 10 studies", "shard 3/3 is not in these folders"]
+    assert unfinished_shards([merged]) == lacks, "merged again without its sources"
+    keep_shards([put("3-of-3")], merged)
+    assert unfinished_shards([merged]) == lacks[:1]
+    keep_shards([put("2-of-3", updated=2)], merged)
+    keep_shards([put("2-of-3", finished=False, updated=3)], merged)
+    assert unfinished_shards([merged]) == [], "what has ended once is there"
+    keep_shards([put("1-of-1")], merged)
+    assert not (merged / "status" / "1-of-1.json").exists(), "the merged folder is no undivided run"

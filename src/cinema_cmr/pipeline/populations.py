@@ -21,7 +21,7 @@ from cinema_cmr.population.outcome_store import OutcomeStore, StoredOutcome
 from cinema_cmr.population.result_tables import Tables, build_tables
 from cinema_cmr.population.run import RunSettings, make_tables, run_population
 from cinema_cmr.population.run import merge_populations as take_outcomes
-from cinema_cmr.population.status import RunStatus, read_statuses, unfinished_shards
+from cinema_cmr.population.status import RunStatus, keep_shards, read_statuses, unfinished_shards
 from cinema_cmr.population.supervisor import Job
 from cinema_cmr.population.work import Reports, WorkOptions
 from cinema_cmr.report.wide.columns import Columns
@@ -182,6 +182,7 @@ def merge_populations(sources: Sequence[Path | str], folder: Path | str) -> Popu
     check_writable(folder)
     unfinished = unfinished_shards([folder, *map(Path, sources)])
     taken = take_outcomes(list(map(Path, sources)), folder) if sources else 0
+    keep_shards(map(Path, sources), folder)
     content = make_tables(folder, {"command": "merge", "unfinished_shards": unfinished}, features=True)
     return PopulationResult(folder=folder, run=content, taken=taken, unfinished=tuple(unfinished))
 

@@ -16,8 +16,18 @@ from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json
 from cinema_cmr.population.outcome import StudyOutcome
 
-__all__ = ["RunStatus", "StatusFile", "is_running", "read_statuses", "status_lines", "unfinished_shards"]
+__all__ = [
+    "RunStatus",
+    "StatusFile",
+    "is_running",
+    "keep_shards",
+    "read_statuses",
+    "status_lines",
+    "unfinished_shards",
+]
 
+_WHOLE = "1-of-1"
+"""Shard of a run that is not divided."""
 _WRITTEN_EVERY_S = 5.0
 _METRICS_EVERY_S = 30.0
 
@@ -124,7 +134,7 @@ def unfinished_shards(folders: Iterable[Path]) -> list[str]:
     lines, found = [], defaultdict[int, dict[int, RunStatus]](dict)
     for folder in folders:
         statuses = {one.shard: one for one in read_statuses(folder)} if any(folder.glob("status/*.json")) else {}
-        whole = statuses.pop("1-of-1", None)
+        whole = statuses.pop(_WHOLE, None)
         if whole is not None and whole.finished:
             continue
         if whole is not None:
@@ -132,10 +142,25 @@ def unfinished_shards(folders: Iterable[Path]) -> list[str]:
         for shard, status in statuses.items():
             number, count = map(int, shard.split("-of-"))
             known = found[count].get(number)
-            if known is None or status.finished > known.finished:
+            if known is None or _is_later(status, known):
                 found[count][number] = status
     missing = [_without_end(count, shards) for count, shards in found.items()]
     return lines + ([line for each in missing for line in each] if all(missing) else [])
+
+
+def keep_shards(sources: Iterable[Path], folder: Path) -> None:
+    """Write the latest state of the shards of other folders into a merged one, which thus knows what it lacks."""
+    for source in sources:
+        for status in read_statuses(source) if any(source.glob("status/*.json")) else ():
+            path = folder / "status" / f"{status.shard}.json"
+            known = from_result(RunStatus, read_json(path), path.name) if path.exists() else None
+            if status.shard != _WHOLE and (known is None or _is_later(status, known)):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_json(path, json_values(status), overwrite=True)
+
+
+def _is_later(status: RunStatus, known: RunStatus) -> bool:
+    return (status.finished, status.updated) > (known.finished, known.updated)
 
 
 def _without_end(count: int, shards: Mapping[int, RunStatus]) -> list[str]:
