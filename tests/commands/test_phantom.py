@@ -25,13 +25,3 @@ def test_a_cohort_has_the_requested_subjects_and_views(tmp_path: Path, capsys: p
 def test_unknown_views_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["phantom", "-o", str(tmp_path / "c"), "--views", "sax,lax_5c"]) == 2
     assert "lax_5c" in capsys.readouterr().err and not (tmp_path / "c").exists()
-
-
-@pytest.mark.parametrize(("form", "warned"), [("dicom", True), ("nifti", False)])
-def test_dicom_of_too_few_frames_is_warned_of(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str, warned: bool
-) -> None:
-    """It is what a user asks for, but no cine to `cinema analyse`."""
-    call = ["phantom", "-n", "1", "--views", "sax", "--frames", "2", "--format", form, "-o", str(tmp_path / "cohort")]
-    assert main(call) == 0
-    assert ("give --frames 8" in capsys.readouterr().err) is warned

@@ -35,7 +35,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> int:
     """Write the cohort and print the path of its manifest."""
-    from cinema_cmr.io.dicom.timing import MIN_FRAMES
     from cinema_cmr.phantom.cohort import CohortConfig, write_cohort
 
     config = CohortConfig(
@@ -49,11 +48,6 @@ def run(args: Namespace) -> int:
     )
     check_writable(args.output)
     console = Console(as_json=args.json)
-    if args.format == "dicom" and args.frames < MIN_FRAMES:
-        console.note(
-            f"DICOM of {args.frames} frames is read as still images, and `cinema analyse` refuses it; a cine has"
-            f" {MIN_FRAMES} frames or more: give --frames {MIN_FRAMES}, or --format nifti"
-        )
     report = console.stage("phantom")
     manifest = write_cohort(
         Path(args.output),
