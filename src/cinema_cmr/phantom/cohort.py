@@ -83,8 +83,8 @@ class CohortConfig:
             raise unknown_name("format", self.format, ("nifti", "dicom"))
         if self.format == "dicom" and self.n_frames < MIN_FRAMES:
             raise UsageError(
-                f"a cohort in DICOM of {self.n_frames} frames; expected at least {MIN_FRAMES}, as a series of fewer is not"
-                " read as a cine: give more frames, or write NIfTI"
+                f"a cohort in DICOM of {self.n_frames} frames; expected at least {MIN_FRAMES}, as a series of fewer is"
+                " not read as a cine: give more frames, or write NIfTI"
             )
         if self.group is not None and self.group not in GROUPS:
             raise unknown_name("group", self.group, GROUPS)
