@@ -159,6 +159,12 @@ def test_a_subject_without_its_truth_is_named(tmp_path: Path) -> None:
         write_cohort(folder, one)
 
 
+def test_a_dicom_cohort_that_no_command_could_read_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"7 frames; expected at least 8.*NIfTI"):
+        with_settings(format="dicom", n_frames=7)
+    assert with_settings(format="nifti", n_frames=1).n_frames == 1
+
+
 @pytest.mark.medium
 @pytest.mark.usefixtures("_quick")
 @pytest.mark.parametrize("shape", [None, *DicomShape])

@@ -39,7 +39,7 @@ class Receipt:
         self.inbox = Inbox(home / "inbox", Queue(self.jobs, ()), EventLog(self.lines.append), clock=lambda: self.now)
 
     def receive(self, *datasets: Dataset) -> list[bool]:
-        return [self.inbox.receive([file_bytes(one)]) for one in datasets]
+        return [self.inbox.receive([file_bytes(one)]) == "new" for one in datasets]
 
     def quiet(self) -> list[tuple[str, int]]:
         """Let the quiet time pass; status and number of images of all jobs."""

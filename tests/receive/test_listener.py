@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 pytest.importorskip("pynetdicom")
 
 from dicom_nodes import PATIENT, file_bytes, free_port, image, images, result_object, send, uids_below
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from pynetdicom import AE
 
 from cinema_cmr.core.errors import InputError
@@ -27,6 +30,11 @@ from cinema_cmr.serve.jobs import JobStore
 from cinema_cmr.serve.queue import Queue
 from cinema_cmr.serve.server_settings import Limits
 from processes import until
+
+SYSTEM_PATH = os.pathsep.join(
+    folder for folder in os.environ["PATH"].split(os.pathsep) if Path(folder) != Path(sys.executable).parent
+)
+"""Without this environment's programs: pynetdicom has some of DCMTK's names."""
 
 
 @contextmanager
@@ -77,7 +85,7 @@ def test_other_titles_are_refused(tmp_path: Path) -> None:
         assert send(settings.port, images("a"), called="OTHER", calling="PACS") is None
         assert echo(settings, calling="STRANGER") is None
         assert send(settings.port, images("a"), calling="PACS") == [0] * 4
-    assert events(lines) == ["association-rejected"] * 3 + ["association"]
+    assert events(lines) == ["association-rejected"] * 3 + ["association", "association-ended"]
     assert json.loads(lines[1])["called"] == "OTHER"
 
 
@@ -85,6 +93,26 @@ def test_other_objects_are_acknowledged_and_not_kept(tmp_path: Path) -> None:
     with listening(tmp_path) as settings:
         assert send(settings.port, [image("a", 0), result_object(1)]) == [0, 0]
     assert len(uids_below(tmp_path)) == 1
+
+
+def test_every_object_of_an_association_is_counted_and_a_sender_that_broke_off_is_named(tmp_path: Path) -> None:
+    lines: list[str] = []
+    damaged = image("a", 9)
+    damaged.StudyInstanceUID = ""
+    with listening(tmp_path, lines) as settings:
+        assert send(settings.port, [*images("a", 3), image("a", 0), result_object(1), damaged]) == [0] * 5 + [0xC000]
+        until(lambda: "association-ended" in events(lines))
+        entity = AE(ae_title="SENDER")
+        entity.add_requested_context(MRImageStorage, ExplicitVRLittleEndian)
+        association = entity.associate("127.0.0.1", settings.port, ae_title="CINEMA")
+        association.send_c_store(image("a", 4))
+        association.abort()
+        assert echo(settings) == 0
+        until(lambda: events(lines).count("association-ended") == 2)
+    first, second = (json.loads(line) for line in lines if "association-ended" in line)
+    counts = ("new_images", "known_images", "not_kept", "refused")
+    assert (first["ended"], [first[name] for name in counts]) == ("released", [3, 1, 1, 1])
+    assert (second["ended"], [second[name] for name in counts]) == ("broken off", [1, 0, 0, 0])
 
 
 def test_a_study_beyond_its_limits_is_refused(tmp_path: Path) -> None:
@@ -171,15 +199,16 @@ def test_nothing_of_a_patient_is_logged(tmp_path: Path) -> None:
 
 
 @pytest.mark.medium
-@pytest.mark.skipif(shutil.which("storescu") is None, reason="needs DCMTK")
+@pytest.mark.skipif(shutil.which("storescu", path=SYSTEM_PATH) is None, reason="needs DCMTK")
 def test_dcmtk_sends(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     for number, one in enumerate(images("a")):
         (tmp_path / f"out/{number}.dcm").write_bytes(file_bytes(one))
     with listening(tmp_path / "home") as settings:
         to = ["-aec", "CINEMA", "127.0.0.1", str(settings.port)]
-        subprocess.run(["echoscu", *to], check=True, timeout=60)
-        subprocess.run(["storescu", "+sd", *to, str(tmp_path / "out")], check=True, timeout=60)
-        refused = subprocess.run(["echoscu", "-aec", "OTHER", *to[2:]], check=False, capture_output=True, timeout=60)
+        echo_tool, store_tool = (str(shutil.which(name, path=SYSTEM_PATH)) for name in ("echoscu", "storescu"))
+        subprocess.run([echo_tool, *to], check=True, timeout=60)
+        subprocess.run([store_tool, "+sd", *to, str(tmp_path / "out")], check=True, timeout=60)
+        refused = subprocess.run([echo_tool, "-aec", "OTHER", *to[2:]], check=False, capture_output=True, timeout=60)
         assert refused.returncode != 0 and b"Called AE Title Not Recognized" in refused.stderr
     assert len(uids_below(tmp_path / "home")) == 4

@@ -36,6 +36,7 @@ from cinema_cmr.core.study import Fact
 from cinema_cmr.core.vocabulary import View
 from cinema_cmr.files.text import read_json
 from cinema_cmr.io.atomic import write_json, write_text
+from cinema_cmr.io.dicom.timing import MIN_FRAMES
 from cinema_cmr.io.dicom.writing.series import Compression, DicomShape, write_dicom
 from cinema_cmr.io.nifti.image import write_mask
 from cinema_cmr.io.nifti.study import nifti_name, write_nifti_study
@@ -80,6 +81,11 @@ class CohortConfig:
             )
         if self.format not in ("nifti", "dicom"):
             raise unknown_name("format", self.format, ("nifti", "dicom"))
+        if self.format == "dicom" and self.n_frames < MIN_FRAMES:
+            raise UsageError(
+                f"a cohort in DICOM of {self.n_frames} frames; expected at least {MIN_FRAMES}, as a series of fewer is"
+                " not read as a cine: give more frames, or write NIfTI"
+            )
         if self.group is not None and self.group not in GROUPS:
             raise unknown_name("group", self.group, GROUPS)
         if self.style is not None:

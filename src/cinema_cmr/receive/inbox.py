@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
+from typing import Literal
 
 from cinema_cmr.core.errors import CinemaError, InputError, OutputExistsError, UnreadableFileError
 from cinema_cmr.files.leftovers import remove_leftovers, temporary_name
@@ -30,7 +31,10 @@ from cinema_cmr.report.record.stored import read_measurements
 from cinema_cmr.serve.jobs import INPUT, RESULTS, UNFINISHED, TooLargeError
 from cinema_cmr.serve.queue import Queue
 
-__all__ = ["BusyError", "ImageKey", "Inbox"]
+__all__ = ["BusyError", "ImageKey", "Inbox", "Received"]
+
+Received = Literal["new", "known", "other"]
+"""What a received object was: an MR image that is new, one that its study holds already, or no MR image."""
 
 _HEADER = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID")
 _PATIENT = ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "PatientSize", "PatientWeight")
@@ -79,10 +83,10 @@ class Inbox:
         """Study -> its newest job."""
         self._adopt_jobs()
 
-    def receive(self, parts: Iterable[bytes]) -> bool:
-        """Store the bytes of one DICOM file; return whether it is a new MR image.
+    def receive(self, parts: Iterable[bytes]) -> Received:
+        """Store the bytes of one DICOM file; return whether it is a new MR image, a known one or another object.
 
-        What is no MR image is left out. Raises `UnreadableFileError` for a file without the identifiers of study and
+        What is no MR image is not kept. Raises `UnreadableFileError` for a file without the identifiers of study and
         image, `TooLargeError` for a study beyond its limits, of which nothing is kept, and `BusyError` without room.
         """
         draft = self._folder / temporary_name(".dcm")
@@ -91,10 +95,10 @@ class Inbox:
                 stream.writelines(parts)
             key = _image_key(draft)
             if key is None:
-                return False
+                return "other"
             flush_to_disk(draft)
             with self._lock:
-                return self._place(draft, key)
+                return "new" if self._place(draft, key) else "known"
         finally:
             draft.unlink(missing_ok=True)
 

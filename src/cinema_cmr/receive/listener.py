@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ __all__ = ["Listener"]
 
 SUCCESS, OUT_OF_RESOURCES, CANNOT_UNDERSTAND = 0x0000, 0xA700, 0xC000
 """Statuses of C-STORE (PS3.4 B.2.3)."""
+_COUNTED = {"new": "new_images", "known": "known_images", "other": "not_kept", "refused": "refused"}
+"""What an object was -> name of its count in the log."""
 _NETWORK_TIMEOUT_S = 60.0
 _GRACE_S = 3.0
 """Time that open associations have to end by themselves when the listener stops."""
@@ -46,6 +49,10 @@ class Listener:
         self._settings, self._inbox, self._log = settings, inbox, log
         self._message_bytes: dict[int, int] = {}
         """Association -> bytes of the message that is being received."""
+        self._counts: dict[int, Counter[str]] = {}
+        """Association -> what became of its objects."""
+        self._released: set[int] = set()
+        """Associations whose sender has said that it is done."""
         self._entity: ApplicationEntity | None = None
 
     def start(self) -> None:
@@ -55,6 +62,7 @@ class Listener:
         handlers = [
             (evt.EVT_C_STORE, self._store),
             (evt.EVT_DATA_RECV, self._count_bytes),
+            (evt.EVT_PDU_RECV, self._note_release),
             (evt.EVT_ACCEPTED, self._accepted),
             (evt.EVT_REJECTED, self._rejected),
             (evt.EVT_CONN_CLOSE, self._closed),
@@ -98,14 +106,17 @@ class Listener:
     def _store(self, event: Event) -> int:
         """Store an image; return the status of C-STORE."""
         self._message_bytes.pop(id(event.assoc), None)
+        counts = self._counts.get(id(event.assoc), Counter())
+        counts["refused"] += 1
         try:
-            self._inbox.receive(_file_parts(event))
+            counts[self._inbox.receive(_file_parts(event))] += 1
         except (TooLargeError, BusyError) as error:
             return self._refused(OUT_OF_RESOURCES, error)
         except CinemaError as error:
             return self._refused(CANNOT_UNDERSTAND, error)
         except OSError as error:
             return self._refused(OUT_OF_RESOURCES, as_cinema_error(error))
+        counts["refused"] -= 1
         return SUCCESS
 
     def _refused(self, status: int, error: CinemaError) -> int:
@@ -122,6 +133,7 @@ class Listener:
             event.assoc.abort()
 
     def _accepted(self, event: Event) -> None:
+        self._counts[id(event.assoc)] = Counter()
         self._log.event("association", calling=event.assoc.requestor.ae_title)
 
     def _rejected(self, event: Event) -> None:
@@ -129,8 +141,19 @@ class Listener:
         called = request.called_ae_title if request else None
         self._log.event("association-rejected", calling=event.assoc.requestor.ae_title, called=called)
 
+    def _note_release(self, event: Event) -> None:
+        if type(event.pdu).__name__ == "A_RELEASE_RQ":
+            self._released.add(id(event.assoc))
+
     def _closed(self, event: Event) -> None:
-        self._message_bytes.pop(id(event.assoc), None)
+        """Log what came over an association that brought objects, and whether its sender ended it or it broke off."""
+        key = id(event.assoc)
+        self._message_bytes.pop(key, None)
+        counts, released = self._counts.pop(key, None), key in self._released
+        self._released.discard(key)
+        if counts:
+            found = {name: counts[kind] for kind, name in _COUNTED.items()}
+            self._log.event("association-ended", ended="released" if released else "broken off", **found)
 
 
 def _file_parts(event: Event) -> Iterator[bytes]:

@@ -35,7 +35,7 @@ from cinema_cmr.io.dicom.image_sources import cine_sources
 from cinema_cmr.io.dicom.merge import Rejection
 from cinema_cmr.io.dicom.patient.examination import check_single_examination
 from cinema_cmr.io.dicom.phases.interval_check import without_false_intervals
-from cinema_cmr.io.dicom.phases.phase_check import PhasedStack, check_phases
+from cinema_cmr.io.dicom.phases.phase_check import PhasedStack, check_phases, cut_as_stack
 from cinema_cmr.io.dicom.phases.rate import CardiacCycle, cardiac_cycle
 from cinema_cmr.io.dicom.phases.running_times import without_running_times
 from cinema_cmr.io.dicom.pixels import AssembledStack, assemble
@@ -154,7 +154,9 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
     if all(one.array.min() == one.array.max() for one in readable):
         raise NoCineError("every pixel of the cines has the same value; expected images: export them again")
     stated = [cardiac_cycle(found.headers, one.stack) for one in readable]
-    phased = [_check_phases(one, cycle) for one, cycle in zip(readable, stated, strict=True)]
+    phased = _with_the_beat_of_the_stack(
+        [_check_phases(one, cycle) for one, cycle in zip(readable, stated, strict=True)]
+    )
     cycles = tuple(cycle.or_beat(one.beat_ms) for cycle, one in zip(stated, phased, strict=True))
     candidates = tuple(_make_candidate(found, one, cycle) for one, cycle in zip(phased, cycles, strict=True))
     recognised = recognise_views(candidates, chosen=chosen_views([one.stack for one in readable], decided))
@@ -172,7 +174,8 @@ def _read_attempt(found: FoundFiles, decided: SeriesChoices, *, all_cines: bool)
     unread = [one for one in assembled if not one.array.size]
     kept_ones = [one for one, kept in zip(readable, is_kept, strict=True) if kept]
     issues += [i for one in (*unread, *kept_ones) for i in pixel_issues(one)]
-    issues += [i for one, kept in zip(phased, is_kept, strict=True) if kept for i in one.issues]
+    for one, kept in zip(phased, is_kept, strict=True):
+        issues += [issue for issue in one.issues if kept and issue not in issues]
     measured = [c for c, kept in zip(candidates, is_kept, strict=True) if kept]
     issues += [i for c in measured if (i := spacing_issue(c.cine.spacing_mm, c.cine.n_slices)) is not None]
     issues += [*recognised.issues, *reference_issues(found, reading.classified)]
@@ -206,9 +209,21 @@ def _default_name(source: Path | Iterable[Path]) -> str:
 
 
 def _check_phases(one: AssembledStack, cycle: CardiacCycle) -> PhasedStack:
-    times = _median_times(one.stack)
-    step_ms = None if times is None or len(times) < 2 else float(np.median(np.diff(times)))
-    return check_phases(one, step_ms=step_ms, cycle_known=cycle.rr_ms is not None, covered=cycle.covered)
+    return check_phases(one, step_ms=_step_ms(one.stack), cycle_known=cycle.rr_ms is not None, covered=cycle.covered)
+
+
+def _step_ms(stack: Stack) -> float | None:
+    times = _median_times(stack)
+    return None if times is None or len(times) < 2 else float(np.median(np.diff(times)))
+
+
+def _with_the_beat_of_the_stack(phased: Sequence[PhasedStack]) -> list[PhasedStack]:
+    """Return the stacks with single planes cut to one beat, too, where the largest stack was cut to one."""
+    beats = [(one.assembled.array.shape[2], one.beat_ms) for one in phased if one.beat_ms is not None]
+    if not beats:
+        return list(phased)
+    beat_ms = max(beats)[1]
+    return [cut_as_stack(one, step_ms=_step_ms(one.assembled.stack), beat_ms=beat_ms) for one in phased]
 
 
 def _make_candidate(found: FoundFiles, phased: PhasedStack, cycle: CardiacCycle) -> Candidate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,13 @@ from cine_frames import N, SliceSpec, blood_ml, ef, true_blood_ml, ungated, usua
 
 from cinema_cmr.core.annotation import LabelMap
 from cinema_cmr.core.study import Study
+from cinema_cmr.core.vocabulary import View
 from cinema_cmr.core.volume import Cine
 from cinema_cmr.io.dicom.phases.phase_check import PHASES_UNKNOWN
 from cinema_cmr.io.dicom.study import read_dicom
+from cinema_cmr.io.dicom.writing.series import DicomShape, write_dicom
 from cinema_cmr.measure.measure import measure_masks
+from cinema_cmr.phantom.phantom import make_phantom
 
 pytestmark = pytest.mark.medium
 SHIFTS = (9, 10, 15, 19, 0)
@@ -94,3 +98,26 @@ def test_trigger_times_that_the_images_contradict_are_an_error(tmp_path: Path) -
     slices = [one.with_(phases=np.arange(N) / N + shift / N) for one, shift in zip(usual(5), SHIFTS, strict=True)]
     _, _, codes = read(tmp_path, slices)
     assert codes == ["phases-contradict"]
+
+
+@pytest.mark.parametrize("beats", [(2, 2), (2, 1)])
+def test_long_axes_show_the_same_single_beat_as_the_stack(tmp_path: Path, beats: tuple[int, int]) -> None:
+    """As of missed R waves in all series, or in the stack alone: at the same share of the cycle both show one phase."""
+    made = make_phantom(3, views=(View.SAX, View.LAX_4C), n_frames=N).study
+    assert made.cines[0].rr_interval_ms is not None
+    cines = tuple(repeated(one, n) for one, n in zip(made.cines, beats, strict=True))
+    write_dicom(replace(made, cines=cines), tmp_path, shape=DicomShape.SERIES_PER_VIEW)
+    study = read_dicom(tmp_path)
+    plane = study[View.LAX_4C]
+    assert [cine.n_frames for cine in study.cines] == [N, N]
+    assert plane.rr_interval_ms == pytest.approx(made.cines[0].rr_interval_ms, rel=0.03)
+    assert np.corrcoef(plane.array.ravel(), made[View.LAX_4C].array.ravel())[0, 1] > 0.99
+    assert [one.code for one in study.issues].count("window-longer") == beats[1]
+
+
+def repeated(cine: Cine, beats: int) -> Cine:
+    """The same cine over several beats, as one cycle by its tags."""
+    assert cine.frame_times_ms is not None and cine.rr_interval_ms is not None
+    times = np.concatenate([cine.frame_times_ms + k * cine.rr_interval_ms for k in range(beats)])
+    array = np.concatenate([cine.array] * beats, axis=3)
+    return replace(cine, array=array, frame_times_ms=times, rr_interval_ms=beats * cine.rr_interval_ms)

@@ -15,7 +15,7 @@ from cinema_cmr.io.dicom.timing import MIN_FRAMES, TRIGGER_TIME
 from cinema_cmr.views.motion import moving_images
 from cinema_cmr.views.phase_shift import SliceShifts, beat_lengths, frame_distances, moving_slices, slice_shifts
 
-__all__ = ["PHASES_UNKNOWN", "PhasedStack", "check_phases"]
+__all__ = ["PHASES_UNKNOWN", "PhasedStack", "check_phases", "cut_as_stack"]
 
 Array = NDArray[np.float64]
 
@@ -39,6 +39,9 @@ _CLOSED_SHARE = 0.9
 _CYCLE_MS = (300.0, 2000.0)
 _STATED_BEAT = (0.75, 1.25)
 """Span of frames, in stated beats, that are one beat by their tags."""
+_SEVERAL_BEATS = 1.5
+_SAME_BEAT = 0.25
+"""Difference of a long axis' own beat from that of the stack, as a share, up to which they are the same."""
 _SHORTER = 0.7
 """Share of such frames up to which the images show that the stated beat is several, as of missed R waves."""
 
@@ -77,6 +80,31 @@ def check_phases(
     if timed.all():
         return replace(phased, issues=(*phased.issues, *_contradiction_issues(shifts, moving.shape[3])))
     return _in_phase(phased, shifts, timed, frame_distances(moving))
+
+
+def cut_as_stack(plane: PhasedStack, *, step_ms: float | None, beat_ms: float) -> PhasedStack:
+    """Return a plane with one beat of its frames, where the stack of the study was cut to one of `beat_ms`.
+
+    The images of a few slices alone are no proof of several beats; they are where they return after the beat that the
+    stack shows. Whole windows beside one beat would be compared at other phases, as landmarks with volumes.
+    """
+    one = plane.assembled
+    n_slices, n_frames = one.array.shape[2:]
+    is_longer = step_ms is not None and n_frames * step_ms > _SEVERAL_BEATS * beat_ms
+    if plane.beat_ms is not None or not is_longer or n_frames < MIN_FRAMES or not 0 < n_slices < _MIN_SLICES:
+        return plane
+    assert step_ms is not None
+    distances = frame_distances(moving_images(_cine(one)))
+    beats = beat_lengths(distances)[moving_slices(distances)] * step_ms
+    if not (abs(beats / beat_ms - 1) < _SAME_BEAT).any():
+        return plane
+    cut = _one_beat(one, distances, step_ms, stated=True)
+    issue = Issue(
+        code="window-longer",
+        severity="warning",
+        message="frames of long axes show more than one beat, as those of the stack; the first was used",
+    )
+    return plane if cut.beat_ms is None else replace(cut, issues=(*plane.issues, issue))
 
 
 def _cine(one: AssembledStack) -> Cine:
