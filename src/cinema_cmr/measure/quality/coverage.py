@@ -98,7 +98,9 @@ def apex_not_covered(context: QualityContext) -> Flag | None:
     if end.share <= LARGE_APEX_SHARE:
         return None
     evidence: dict[str, str | int | float] = {"slice": end.slice, "area_share": round(end.share, 2)}
-    message = f"the stack ends in slice {end.slice} with {end.share:.0%} of the largest LV area, without the apex"
+    message = (
+        f"the stack ends in slice {end.slice} with {100 * end.share:.0f} % of the largest LV area, without the apex"
+    )
     missing_mm = _apex_by_areas_mm(end)
     if missing_mm is not None:
         evidence |= {"missing_mm": round(missing_mm, 1), "missing_from": "areas"}
@@ -129,14 +131,14 @@ def _base_flag_by_areas(context: QualityContext, end: _StackEnd) -> Flag:
     at_least = _base_by_descent_mm(end, length)
     missing, short = at_least >= MIN_MISSING_MM, length < MIN_LENGTH_RATIO * diameter
     strokes = _unequal_strokes_ml(context, missing=missing)
-    message = f"the stack ends in slice {end.slice} with {end.share:.0%} of the largest LV area at ED"
+    message = f"the stack ends in slice {end.slice} with {100 * end.share:.0f} % of the largest LV area at ED"
     evidence: dict[str, str | int | float] = {
         "slice": end.slice,
         "area_share": round(end.share, 2),
         "length_over_diameter": round(length / diameter, 2),
     }
     if end.es_share is not None:
-        message += f" and {end.es_share:.0%} at ES"
+        message += f" and {100 * end.es_share:.0f} % at ES"
         evidence["es_area_share"] = round(end.es_share, 2)
     if missing:
         message += f": by the valve's descent in systole the base is about {at_least:.0f} mm or more beyond it"

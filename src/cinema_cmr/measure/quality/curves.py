@@ -108,7 +108,7 @@ def incomplete_cycle(context: QualityContext) -> Flag | None:
     return Flag(
         code="incomplete-cycle",
         severity="warning",
-        message=f"the first and last LV volumes differ by {gap:.0%} of the range; the cycle may be incomplete",
+        message=f"the first and last LV volumes differ by {100 * gap:.0f} % of the range; the cycle may be incomplete",
         evidence={"first_ml": round(float(curve[0]), 1), "last_ml": round(float(curve[-1]), 1)},
     )
 
@@ -141,7 +141,7 @@ def end_systole_mismatch(context: QualityContext) -> Flag | None:
     return Flag(
         code="end-systole-mismatch",
         severity="warning",
-        message=f"LV and RV end-systole differ by {difference:.0%} of the cycle (frames {lv} and {rv})",
+        message=f"LV and RV end-systole differ by {100 * difference:.0f} % of the cycle (frames {lv} and {rv})",
         evidence={"lv_es_frame": lv, "rv_es_frame": rv},
     )
 
@@ -163,7 +163,8 @@ def sv_mismatch(context: QualityContext) -> Flag | None:
     return Flag(
         code="sv-mismatch",
         severity="warning",
-        message=f"stroke volumes of LV ({lv:.0f} ml) and RV ({rv:.0f} ml) differ by {difference:.0%} of the larger",
+        message=f"stroke volumes of LV ({lv:.0f} ml) and RV ({rv:.0f} ml) differ by {100 * difference:.0f} % of the"
+        " larger",
         evidence={"lv_sv_ml": round(lv, 1), "rv_sv_ml": round(rv, 1), "difference": round(difference, 2)},
     )
 

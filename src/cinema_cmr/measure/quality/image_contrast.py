@@ -38,7 +38,7 @@ def low_contrast(context: QualityContext) -> Flag | None:
     if ratio >= LEAST_CONTRAST_TO_NOISE:
         return None
     if ratio > 0:
-        what = f"brighter than its wall by {ratio:.1f} standard deviations of the noise alone"
+        what = f"brighter than its wall by only {ratio:.1f} standard deviations of the noise"
     else:
         what = "not brighter than its wall, as in a cine: noise, bright for dark, or outlines of something else"
     evidence: dict[str, str | int | float] = {"frame": frame}

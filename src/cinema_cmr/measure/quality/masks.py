@@ -68,8 +68,8 @@ def multiple_components(context: QualityContext) -> Flag | None:
     return Flag(
         code="multiple-components",
         severity="warning",
-        message=f"{structure.upper()} is disconnected in frame {frame}; its second component has {share:.0%} of the"
-        " volume",
+        message=f"{structure.upper()} is disconnected in frame {frame}; its second component has {100 * share:.0f} %"
+        " of the volume",
         evidence={"structure": structure, "frame": frame, "share": round(share, 3)},
     )
 
@@ -101,8 +101,8 @@ def lv_not_enclosed(context: QualityContext) -> Flag | None:
     return Flag(
         code="lv-not-enclosed",
         severity="warning" if share >= OPEN_SHARE else "info",
-        message=f"{enclosed[index, frame]:.0%} of the LV's rim is myocardium in slice {index}, frame {frame}; such"
-        f" slices hold {share:.1%} of the LV's blood",
+        message=f"{100 * enclosed[index, frame]:.0f} % of the LV's rim is myocardium in slice {index}, frame {frame};"
+        f" such slices hold {100 * share:.1f} % of the LV's blood",
         evidence={
             "slice": int(index),
             "frame": frame,

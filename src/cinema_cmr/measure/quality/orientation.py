@@ -171,7 +171,7 @@ def not_short_axis(context: QualityContext) -> Flag | None:
         message=(
             "the masks are not those of slices across the LV: wall and blood are"
             f" {shape.elongation:.2f} times as long as wide in the slices, their longest axis lies"
-            f" {shape.axis_deg:.0f} degrees from the normal, {shape.enclosed:.0%} of the rim of the blood is"
+            f" {shape.axis_deg:.0f} degrees from the normal, {100 * shape.enclosed:.0f} % of the rim of the blood is"
             f" myocardium, and the mean probability of the labels is {shape.confidence:.2f}; do not use these"
             " measurements unless the images show a short axis"
         ),

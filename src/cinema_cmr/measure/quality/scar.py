@@ -110,7 +110,8 @@ def _removed_components(context: ScarContext) -> Flag | None:
     return Flag(
         code="removed-components",
         severity="warning",
-        message=f"post-processing changed as much as {share:.0%} of the myocardium, some of which may have been heart",
+        message=f"post-processing changed as much as {100 * share:.0f} % of the myocardium, some of which may have"
+        " been heart",
         evidence={f"{name}_percent": round(100 * ml / myocardium, 1) for name, ml in removed.items()},
     )
 

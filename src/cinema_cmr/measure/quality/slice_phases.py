@@ -71,9 +71,9 @@ def slices_out_of_phase(context: QualityContext) -> Flag | None:
     return Flag(
         code="slices-out-of-phase",
         severity="error" if change > EF_POINTS else "info",
-        message=f"the LV areas of slices {listed} change up to {share:.0%} of a cycle apart from those of the others:"
-        f" EF is {measured:.0f} %, and {in_phase:.0f} % with them in phase; check their times, unless the wall moves"
-        " paradoxically there",
+        message=f"the LV areas of slices {listed} change up to {100 * share:.0f} % of a cycle apart from those of the"
+        f" others: EF is {measured:.0f} %, and {in_phase:.0f} % with them in phase; check their times, unless the"
+        " wall moves paradoxically there",
         evidence={
             "slices": listed,
             "n_slices": len(slices),

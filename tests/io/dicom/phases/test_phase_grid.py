@@ -54,7 +54,7 @@ def test_a_shorter_window_is_placed_by_time_never_stretched() -> None:
     placed, (issue,) = place_in_cycle(slices)
     assert phases(placed[2]) == [*range(16), *[None] * 4]
     assert (issue.code, issue.severity) == ("window-incomplete", "warning")
-    assert "80%" in issue.message
+    assert "80 %" in issue.message
 
 
 def test_a_shorter_window_of_most_slices_bounds_the_stack() -> None:

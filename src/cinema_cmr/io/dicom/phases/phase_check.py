@@ -178,8 +178,8 @@ def _contradiction_issues(shifts: SliceShifts, n_frames: int) -> list[Issue]:
             code="phases-contradict",
             severity="error",
             message=f"slices {listed} are in phase with the others by their trigger times, but their motion is"
-            f" {_cycle_share(shifts, slices, n_frames):.0%} of a cycle apart: one of the two is wrong, and with it"
-            " volumes and ejection fraction; check the trigger times",
+            f" {100 * _cycle_share(shifts, slices, n_frames):.0f} % of a cycle apart: one of the two is wrong,"
+            " and with it volumes and ejection fraction; check the trigger times",
             evidence={"slices": listed, "n_slices": len(slices)},
         )
     ]

@@ -186,9 +186,9 @@ def _placement_issues(
             Issue(
                 code="window-incomplete",
                 severity="warning",
-                message=f"slices {_listed(short)} of {len(slices)} cover {min(shares):.0%} of the phases of the cycle,"
-                f" the others {min(1.0, grid.count * grid.step):.0%}; their frames were placed by their times after the"
-                " R wave, and the phases they lack interpolated",
+                message=f"slices {_listed(short)} of {len(slices)} cover {100 * min(shares):.0f} % of the phases of the"
+                f" cycle, the others {100 * min(1.0, grid.count * grid.step):.0f} %; their frames were placed by their"
+                " times after the R wave, and the phases they lack interpolated",
                 evidence={"slices": _listed(short), "n_slices": len(short), "covered": round(min(shares), 2)},
             )
         )

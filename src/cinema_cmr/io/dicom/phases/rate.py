@@ -94,7 +94,7 @@ def _unused_interval_issue(label: str, unused_ms: float, rr_ms: float) -> Issue:
 
 def _few_phases_issue(label: str, covered: float, rr_ms: float) -> Issue:
     few = covered < _FEW_PHASES
-    message = f"{label}: the frames cover {covered:.0%} of the stated cycle of {rr_ms:.0f} ms; " + (
+    message = f"{label}: the frames cover {100 * covered:.0f} % of the stated cycle of {rr_ms:.0f} ms; " + (
         "either phases are missing, or the stated cycle is more than a beat and cardiac output too small:"
         if few
         else "if the cine was gated retrospectively, the stated cycle is too long and cardiac output too small: then"
